@@ -1,0 +1,99 @@
+import { ProtocolError } from "./errors.ts";
+
+/** Reads one name-value pair; see {@link readPairs}. */
+export type PairReader = (text: string, nameStart: number, valueStart: number, end: number) => void;
+
+/**
+ * Walks the pairs of a whole name-value stream.
+ *
+ * `text` holds one character per byte (Latin-1), so that a pair is two slices of it: nothing is copied, and
+ * the caller cuts out only what it wants.
+ *
+ * @param read called for each pair: the name is `nameStart` to `valueStart` of `text`, the value `valueStart`
+ *   to `end`
+ * @returns the number of pairs
+ * @throws ProtocolError `ERR_FCGI_PARAMS` if a length, a name or a value ends beyond `text`
+ * @see FastCGI 1.0, section 3.4
+ */
+export function readPairs(text: string, read: PairReader): number {
+  const total = text.length;
+  let position = 0;
+  let count = 0;
+  while (position < total) {
+    let nameLength = text.charCodeAt(position++);
+    if (nameLength > 127) {
+      nameLength = longLength(text, position - 1);
+      position += 3;
+    }
+    // charCodeAt() past the end is NaN: every comparison below is then false, as wanted.
+    let valueLength = text.charCodeAt(position++);
+    if (valueLength > 127) {
+      valueLength = longLength(text, position - 1);
+      position += 3;
+    }
+    const valueStart = position + nameLength;
+    const end = valueStart + valueLength;
+    if (!(end <= total)) {
+      throw new ProtocolError(
+        "ERR_FCGI_PARAMS",
+        `name-value pair ${count + 1} ends beyond its stream of ${total} bytes`,
+      );
+    }
+    read(text, position, valueStart, end);
+    position = end;
+    count++;
+  }
+  return count;
+}
+
+function longLength(text: string, at: number): number {
+  return (
+    (text.charCodeAt(at) & 0x7f) * 0x1000000 +
+    ((text.charCodeAt(at + 1) << 16) | (text.charCodeAt(at + 2) << 8)) +
+    text.charCodeAt(at + 3)
+  );
+}
+
+/**
+ * Decodes a whole name-value stream, one pair after the other, duplicates included.
+ *
+ * Names and values are Latin-1: one character per byte.
+ *
+ * @throws ProtocolError `ERR_FCGI_PARAMS` if a length, a name or a value ends beyond `content`
+ * @see FastCGI 1.0, section 3.4
+ */
+export function decodeNameValuePairs(content: Buffer): [name: string, value: string][] {
+  const pairs: [string, string][] = [];
+  readPairs(content.toString("latin1"), (text, nameStart, valueStart, end) => {
+    pairs.push([text.slice(nameStart, valueStart), text.slice(valueStart, end)]);
+  });
+  return pairs;
+}
+
+/**
+ * Encodes pairs as a name-value stream: lengths up to 127 in one byte, longer ones in four.
+ *
+ * Strings are encoded as UTF-8; pass a Buffer as a value for other bytes.
+ *
+ * @see FastCGI 1.0, section 3.4
+ */
+export function encodeNameValuePairs(
+  pairs: Iterable<readonly [name: string, value: string | Uint8Array]>,
+): Buffer {
+  const buffers: Uint8Array[] = [];
+  for (const [name, value] of pairs) {
+    const nameBytes = Buffer.from(name);
+    const valueBytes = typeof value === "string" ? Buffer.from(value) : value;
+    buffers.push(encodeLengths(nameBytes.length, valueBytes.length), nameBytes, valueBytes);
+  }
+  return Buffer.concat(buffers);
+}
+
+function encodeLengths(nameLength: number, valueLength: number): Buffer {
+  const bytes: number[] = [];
+  for (const length of [nameLength, valueLength]) {
+    if (length < 128) bytes.push(length);
+    else bytes.push((length >>> 24) | 0x80, length >>> 16, length >>> 8, length);
+  }
+  return Buffer.from(bytes);
+}
