@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { cases } from "./cases.ts";
+import { differences, findDifference } from "./differences.ts";
+import { type Case, type CaseContext, type RunningTarget, type Target, targetName } from "./target.ts";
+
+/** Options of {@link runSuite}. */
+export interface SuiteOptions {
+  /**
+   * Whether to run the cases that move 200 MB.
+   *
+   * @defaultValue true
+   */
+  readonly big?: boolean;
+  /** Runs only the cases whose name matches. The environment variable `SUITE_ONLY` does the same. */
+  readonly only?: RegExp;
+  /**
+   * The time for one case; beyond it, the case fails.
+   *
+   * @defaultValue 10,000, or 60,000 for a case that moves 200 MB
+   */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Registers the suite for one target: a `describe` block that starts it, runs every case and stops it.
+ *
+ * A case that the table of differences names for the target must fail, and whatever the entry checks instead
+ * must hold. Cases run one after the other.
+ *
+ * @example
+ * runSuite({
+ *   frontEnd: "nginx",
+ *   variant: "unix, keep-alive",
+ *   app: "express5",
+ *   tls: true,
+ *   async start() {
+ *     const control = await startControl();
+ *     const server = serveFastCGI(createContractApp("express5"), socketPath);
+ *     const nginx = await startNginx(…);
+ *     return { host: "127.0.0.1", port: nginx.port, tls: …, control, close: async () => { … } };
+ *   },
+ * });
+ */
+export function runSuite(target: Target, options: SuiteOptions = {}): void {
+  const only = options.only ?? (process.env.SUITE_ONLY ? new RegExp(process.env.SUITE_ONLY) : /(?:)/);
+  describe(targetName(target), () => {
+    let running: RunningTarget;
+    before(async () => {
+      running = await target.start();
+    });
+    after(() => running?.close());
+    for (const testCase of selectCases(target, options)) {
+      if (!only.test(testCase.name)) continue;
+      const timeoutMs = options.timeoutMs ?? (testCase.big ? 60_000 : 10_000);
+      test(testCase.name, () => runCase(target, running, testCase, timeoutMs));
+    }
+  });
+}
+
+/** Gives the cases that apply to a target. */
+export function selectCases(target: Target, options: SuiteOptions = {}): readonly Case[] {
+  return cases.filter(
+    (testCase) =>
+      (testCase.apps === undefined || testCase.apps.includes(target.app)) &&
+      !(testCase.fastcgiOnly && target.frontEnd === "node:http") &&
+      !(testCase.tls && !target.tls) &&
+      !(testCase.big && options.big === false),
+  );
+}
+
+async function runCase(target: Target, running: RunningTarget, testCase: Case, timeoutMs: number) {
+  const difference = findDifference(target, testCase);
+  // A case that hangs behind a front end is expected to; it need not take the whole time.
+  const context = (): CaseContext => ({
+    ...running,
+    frontEnd: target.frontEnd,
+    app: target.app,
+    signal: AbortSignal.timeout(difference ? Math.min(timeoutMs, 3000) : timeoutMs),
+  });
+  if (!difference) return await testCase.run(context());
+  let failed = false;
+  await testCase.run(context()).catch(() => {
+    failed = true;
+  });
+  if (!failed && !difference.sometimes) {
+    assert.fail(`passes: remove its entry for ${targetName(target)} from differences.ts`);
+  }
+  if (failed) await difference.check?.(context());
+}
+
+/** Fails for entries of the table that name no case of the suite. */
+export function checkDifferences(): void {
+  const names = new Set(cases.map((testCase) => testCase.name));
+  assert.equal(names.size, cases.length, "two cases have the same name");
+  for (const entry of differences) assert.ok(names.has(entry.case), `no case is named ${entry.case}`);
+}

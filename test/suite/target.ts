@@ -1,0 +1,77 @@
+/** Applications that the suite can be run with: the same behaviours, mounted in each framework. */
+export type AppName = "plain" | "express5" | "express4" | "connect";
+
+/** What stands between the client and the application. */
+export type FrontEnd =
+  | "node:http"
+  | "gateway"
+  | "nginx"
+  | "Caddy"
+  | "Apache"
+  | "mod_fcgid"
+  | "lighttpd"
+  | "HAProxy"
+  | "h2o";
+
+/** An address to connect to. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A started target: the front end, and behind it the contract application. */
+export interface RunningTarget extends Address {
+  /** Where the same application answers over TLS with any certificate; without it the TLS cases are left out. */
+  readonly tls?: Address;
+  /**
+   * Where the control listener answers (`startControl()` of app.ts, in the application's process). Cases ask
+   * there what the application saw and release what it holds back; so the front end cannot get in the way.
+   */
+  readonly control: Address;
+  /** Stops the front end and the application. */
+  close(): Promise<void>;
+}
+
+/** A target as its test file describes it: names, known when tests are registered, and how to start it. */
+export interface Target {
+  readonly frontEnd: FrontEnd;
+  /** The configuration of the front end, for instance `"unix, keep-alive"`; entries of differences.ts may name it. */
+  readonly variant?: string;
+  readonly app: AppName;
+  /** Whether `start()` gives a `tls` address. */
+  readonly tls?: boolean;
+  /** Called once, before the first case. */
+  start(): Promise<RunningTarget>;
+}
+
+/** What a case gets to work with. */
+export interface CaseContext extends RunningTarget {
+  readonly frontEnd: FrontEnd;
+  readonly app: AppName;
+  /** Fires when the time for the case is up; every wait of the case ends then. */
+  readonly signal: AbortSignal;
+}
+
+/** One behaviour, with the same result expected over `node:http` and over FastCGI behind anything. */
+export interface Case {
+  /** A sentence in the present tense, unique in the suite. */
+  readonly name: string;
+  /** The applications that have what the case needs; all of them by default. */
+  readonly apps?: readonly AppName[];
+  /**
+   * Left out over `node:http` itself: what the library promises beyond it, such as surviving a handler that
+   * throws.
+   */
+  readonly fastcgiOnly?: true;
+  /** Needs `RunningTarget.tls`. */
+  readonly tls?: true;
+  /** Moves 200 MB; left out with `{ big: false }`. */
+  readonly big?: true;
+  run(t: CaseContext): Promise<void>;
+}
+
+/** Gives the name of a target as test names and reports show it. */
+export function targetName(target: Target): string {
+  const frontEnd = target.variant ? `${target.frontEnd} (${target.variant})` : target.frontEnd;
+  return `${target.app} app, ${frontEnd}`;
+}
