@@ -1,0 +1,39 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { RecordParser, RecordType } from "../../src/protocol/index.ts";
+import { HTTPAnswerReader } from "./answers.ts";
+import type { LoadTarget, ProbeResult } from "./messages.ts";
+
+/** Asks once and reads the whole answer: a benchmark of wrong answers is worth nothing. */
+export async function probe(target: LoadTarget): Promise<ProbeResult> {
+  const socket = connect(target.address);
+  await once(socket, "connect");
+  socket.write(target.request);
+  const chunks: Buffer[] = [];
+  const parser = new RecordParser();
+  const reader = new HTTPAnswerReader();
+  let isWhole = false;
+  for await (const chunk of socket as AsyncIterable<Buffer>) {
+    if (target.protocol === "http") {
+      chunks.push(chunk);
+      isWhole = reader.push(chunk, chunk.length);
+    } else {
+      for (const record of parser.push(chunk)) {
+        if (record.type === RecordType.STDOUT) chunks.push(record.content);
+        if (record.type === RecordType.END_REQUEST) isWhole = true;
+      }
+    }
+    if (isWhole) break;
+  }
+  socket.destroy();
+  if (!isWhole && !reader.end()) throw new Error("the probe's answer was cut off");
+  const content = Buffer.concat(chunks);
+  const headLength = content.indexOf("\r\n\r\n") + 4;
+  const head = content.toString("latin1", 0, headLength);
+  const status = /^(?:HTTP\/1\.1|Status:) (\d+)/i.exec(head);
+  return {
+    statusCode: Number(status?.[1] ?? 200),
+    bodyLength: target.protocol === "http" ? reader.content : content.length - headLength,
+    head,
+  };
+}

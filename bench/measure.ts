@@ -1,0 +1,169 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type Contender, pair, type RunningServer, type StartOptions } from "./contenders.ts";
+import type { LoadCommand, LoadResult, LoadTarget, ProbeResult } from "./load/messages.ts";
+import type { NodeProcess } from "./node-process.ts";
+import { cpuMicros, residentBytes } from "./processes.ts";
+import { type BenchRequest, encodeFastCGI, encodeHTTP } from "./requests.ts";
+import { type CaseResult, type Measurement, median, type Round } from "./results.ts";
+
+/** How long to measure. */
+export interface Plan {
+  readonly isQuick: boolean;
+  readonly rounds: number;
+  readonly roundMs: number;
+  readonly warmupMs: number;
+}
+
+/** What the cases measure with. */
+export interface Bench {
+  readonly plan: Plan;
+  readonly load: NodeProcess<LoadCommand>;
+  /** Folder for sockets, files and configurations. */
+  readonly folder: string;
+}
+
+/** A case in which requests are sent straight to the servers. */
+export interface RequestCase {
+  readonly id: string;
+  readonly title: string;
+  readonly application: string;
+  readonly request: BenchRequest;
+  readonly keep?: boolean;
+  readonly connections?: number;
+  readonly transport?: "unix" | "tcp";
+  readonly contenders?: readonly Contender[];
+  readonly env?: NodeJS.ProcessEnv;
+  /** Megabytes that a request transfers: the value is then CPU time per megabyte, of one request per round. */
+  readonly megabytes?: number;
+}
+
+interface Entry {
+  readonly contender: Contender;
+  readonly server: RunningServer;
+  readonly target: LoadTarget;
+  readonly rounds: Round[];
+}
+
+/** Measures the contenders of a case in turn, round after round. */
+export async function measureRequests(bench: Bench, benchCase: RequestCase): Promise<CaseResult> {
+  const entries: Entry[] = [];
+  try {
+    for (const contender of benchCase.contenders ?? pair) {
+      if (contender.isInstalled()) entries.push(await startEntry(bench, benchCase, contender));
+    }
+    await checkAnswers(bench, entries);
+    for (const entry of entries) await runRound(bench, benchCase, entry, bench.plan.warmupMs);
+    for (let round = 0; round < bench.plan.rounds; round++) {
+      for (const entry of entries) {
+        entry.rounds.push(await runRound(bench, benchCase, entry, bench.plan.roundMs));
+      }
+    }
+  } finally {
+    await Promise.all(entries.map(({ server }) => server.stop()));
+  }
+  const { id, title, megabytes } = benchCase;
+  const unit = megabytes === undefined ? "µs CPU per request" : "µs CPU per MB";
+  return { id, title, unit, measurements: entries.map(summarise) };
+}
+
+/** Starts a server and prepares the requests for it. */
+export async function startEntry(bench: Bench, benchCase: RequestCase, contender: Contender): Promise<Entry> {
+  const { application, transport = "unix", env = {}, keep = true } = benchCase;
+  const options: StartOptions = { application, transport, folder: bench.folder, env };
+  const server = await contender.start(options);
+  const encode = contender.protocol === "fastcgi" ? encodeFastCGI : encodeHTTP;
+  const params = [...(contender.params ?? []), ...(benchCase.request.params ?? [])];
+  const target: LoadTarget = {
+    address: server.address,
+    protocol: contender.protocol,
+    connections: contender.isSingle === true && keep ? 1 : (benchCase.connections ?? 32),
+    keep,
+    request: encode({ ...benchCase.request, params }, keep),
+    bodyLength: benchCase.request.bodyLength ?? 0,
+  };
+  return { contender, server, target, rounds: [] };
+}
+
+/** All must give the same answer, or the comparison would mean nothing. */
+async function checkAnswers(bench: Bench, entries: readonly Entry[]): Promise<void> {
+  let expected: number | undefined;
+  for (const { contender, target } of entries) {
+    if (target.bodyLength > 0) continue;
+    const probe = await bench.load.call<ProbeResult>({ kind: "probe", target });
+    expected ??= probe.bodyLength;
+    if (probe.statusCode !== 200 || probe.bodyLength !== expected) {
+      throw new Error(`${contender.name} answers ${JSON.stringify(probe)}, not ${expected} bytes`);
+    }
+  }
+}
+
+async function runRound(bench: Bench, benchCase: RequestCase, entry: Entry, ms: number): Promise<Round> {
+  const { load } = bench;
+  const { pid } = entry.server;
+  const isTransfer = benchCase.megabytes !== undefined;
+  await load.call({ kind: "open", target: entry.target });
+  // One request on each connection: the cost of accepting them is none of a request's.
+  if (!isTransfer) {
+    await load.call({ kind: "run", milliseconds: 60_000, requests: entry.target.connections });
+  }
+  const cpuBefore = cpuMicros(pid);
+  const peak = watchMemory(pid, isTransfer);
+  const requests = isTransfer ? 1 : Number.MAX_SAFE_INTEGER;
+  const result = await load.call<LoadResult>({
+    kind: "run",
+    milliseconds: isTransfer ? 60_000 : ms,
+    requests,
+  });
+  const cpu = cpuMicros(pid) - cpuBefore;
+  const peakBytes = await peak.stop();
+  await load.call({ kind: "close" });
+  if (result.errors > 0) {
+    throw new Error(`${entry.contender.name}: ${result.errors} errors: ${result.firstError}`);
+  }
+  const amount = benchCase.megabytes ?? result.requests;
+  return {
+    value: cpu / amount,
+    perSecond: amount / result.seconds,
+    p50Micros: result.p50Micros,
+    p99Micros: result.p99Micros,
+    ...(isTransfer ? { peakBytes } : {}),
+  };
+}
+
+/** Looks at a server's memory every now and then. */
+function watchMemory(pid: number, isWanted: boolean): { stop(): Promise<number> } {
+  const ended = new AbortController();
+  let peakBytes = 0;
+  const watching = (async () => {
+    while (isWanted && !ended.signal.aborted) {
+      peakBytes = Math.max(peakBytes, residentBytes(pid));
+      await delay(20);
+    }
+    return peakBytes;
+  })();
+  return {
+    stop() {
+      ended.abort();
+      return watching;
+    },
+  };
+}
+
+function summarise({ contender, rounds }: Entry): Measurement {
+  return summary(contender.name, rounds);
+}
+
+/** The medians of rounds. */
+export function summary(name: string, rounds: readonly Round[]): Measurement {
+  const peaks = rounds.flatMap(({ peakBytes }) => (peakBytes === undefined ? [] : [peakBytes]));
+  return {
+    name,
+    value: median(rounds.map((round) => round.value)),
+    lowest: Math.min(...rounds.map((round) => round.value)),
+    perSecond: median(rounds.map((round) => round.perSecond)),
+    p50Micros: median(rounds.map((round) => round.p50Micros)),
+    p99Micros: median(rounds.map((round) => round.p99Micros)),
+    ...(peaks.length > 0 ? { peakBytes: Math.max(...peaks) } : {}),
+    rounds,
+  };
+}

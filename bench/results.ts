@@ -1,0 +1,52 @@
+/** One round of one server. */
+export interface Round {
+  /** What the case is about, in its unit: lower is better. */
+  readonly value: number;
+  /** Requests, megabytes or events per second. */
+  readonly perSecond: number;
+  readonly p50Micros: number;
+  readonly p99Micros: number;
+  /** Largest memory seen during the round. */
+  readonly peakBytes?: number;
+}
+
+/** The medians of one server's rounds. */
+export interface Measurement extends Round {
+  readonly name: string;
+  readonly lowest: number;
+  readonly rounds: readonly Round[];
+}
+
+/** What one case found. */
+export interface CaseResult {
+  readonly id: string;
+  readonly title: string;
+  readonly unit: string;
+  readonly measurements: readonly Measurement[];
+  /** Why there are no measurements. */
+  readonly skipped?: string;
+}
+
+/** A whole run, as it is written to a file. */
+export interface BenchResults {
+  readonly date: string;
+  readonly machine: Readonly<Record<string, string>>;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly method: Readonly<Record<string, string | number | boolean>>;
+  readonly cases: readonly CaseResult[];
+}
+
+/** The middle value, or the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? 0;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
+}
+
+/** Our value over that of node:http in the same case: below 1 we cost less. */
+export function ratio(result: CaseResult): number | undefined {
+  const ours = result.measurements.find(({ name }) => name.startsWith("serve-fastcgi"));
+  const theirs = result.measurements.find(({ name }) => name.startsWith("node:http"));
+  return ours === undefined || theirs === undefined ? undefined : ours.value / theirs.value;
+}
