@@ -35,11 +35,11 @@ export function findDifference(target: Target, testCase: Case): Difference | und
 
 /** Renders the table as markdown, for the README. */
 export function renderDifferences(entries: readonly Difference[] = differences): string {
-  const escape = (text: string) => text.replaceAll("|", "\\|");
+  const cell = (text: string) => text.replaceAll("|", "\\|");
   const rows = entries.map((entry) => {
     const frontEnd = entry.variant ? `${entry.frontEnd}, ${entry.variant}` : entry.frontEnd;
     const expect = entry.sometimes ? `${entry.expect} (at times)` : entry.expect;
-    return `| ${[frontEnd, entry.case, expect, entry.reason].map(escape).join(" | ")} |`;
+    return `| ${[frontEnd, entry.case, expect, entry.reason].map(cell).join(" | ")} |`;
   });
   return ["| Front end | The suite expects | Instead | Reason |", "| --- | --- | --- | --- |", ...rows].join(
     "\n",

@@ -1,0 +1,36 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import { createContractApp, startControl } from "./suite/app.ts";
+import { checkDifferences, runSuite } from "./suite/run.ts";
+import type { AppName, RunningTarget } from "./suite/target.ts";
+
+const apps: readonly AppName[] = ["plain", "express5", "express4", "connect"];
+
+/** Puts a server, and the control listener beside it, on free ports. */
+async function start(server: Server): Promise<RunningTarget> {
+  const control = await startControl();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    host: "127.0.0.1",
+    port: (server.address() as AddressInfo).port,
+    control,
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await Promise.all([once(server, "close"), control.close()]);
+    },
+  };
+}
+
+test("the table of differences names cases that there are", checkDifferences);
+
+for (const app of apps) {
+  runSuite(
+    { frontEnd: "node:http", app, start: () => start(createServer(createContractApp(app))) },
+    // Bytes are bytes in every framework: one application is enough for the cases that take seconds.
+    { big: app === "plain" },
+  );
+}

@@ -1,0 +1,64 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Address } from "../target.ts";
+import { exchangeOf, forget } from "./state.ts";
+
+/** A started control listener; its address goes into `RunningTarget.control`. */
+export interface Control extends Address {
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the control listener: plain HTTP on loopback, beside the application and in its process.
+ *
+ * @param port the port; a free one by default
+ */
+export async function startControl(port = 0): Promise<Control> {
+  const server = createServer((req, res) => void answer(req, res));
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address() as AddressInfo;
+  return {
+    host: "127.0.0.1",
+    port: address.port,
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}
+
+async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const url = new URL(req.url ?? "/", "http://control");
+  const id = url.searchParams.get("id") ?? "";
+  const exchange = exchangeOf(id);
+  switch (url.pathname) {
+    case "/wait": {
+      const gone = new AbortController();
+      res.on("close", () => gone.abort());
+      const noted = await exchange.noted(url.searchParams.get("event") ?? "", gone.signal).then(
+        () => true,
+        () => false,
+      );
+      if (!noted) return;
+      break;
+    }
+    case "/release":
+      exchange.release();
+      break;
+    case "/forget":
+      forget(id);
+      break;
+  }
+  const { rss, external, arrayBuffers } = process.memoryUsage();
+  res.setHeader("Content-Type", "application/json");
+  res.end(
+    JSON.stringify({
+      events: exchange.events,
+      figures: exchange.figures,
+      memory: { rss, external, arrayBuffers },
+    }),
+  );
+}

@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { pattern } from "../app/streams.ts";
+import { type Connection, value } from "../client.ts";
+import { newExchange, open, requestHead, send, sendForEcho, sendOn } from "../request.ts";
+import type { Case, CaseContext } from "../target.ts";
+
+const MEGABYTE = 1024 * 1024;
+
+/** Runs a behaviour that writes half of an answer and breaks off when released; the client must notice. */
+async function assertBrokenOff(t: CaseContext, behaviour: string): Promise<void> {
+  const exchange = newExchange(t);
+  const connection = await open(t);
+  await sendOn(connection, t, { path: exchange.path(behaviour) });
+  const releasing = exchange.release();
+  // A front end may keep the half answer to itself and send an error in its place, which is as good.
+  const answer = await connection.answer().catch(() => undefined);
+  await releasing;
+  if (answer && answer.statusCode < 500) assert.equal(answer.complete, false, "half an answer looks whole");
+  connection.destroy();
+  assert.equal((await sendForEcho(t, { path: "/after" })).url, "/after");
+}
+
+/** Sends a request, lets the client leave at a moment, and gives what the application hears of it. */
+async function eventsWhenGone(
+  t: CaseContext,
+  behaviour: string,
+  send: (connection: Connection, path: string) => Promise<void>,
+  { query = "events", started = "started" } = {},
+): Promise<string[]> {
+  const exchange = newExchange(t);
+  const connection = await open(t);
+  await send(connection, exchange.path(behaviour, query));
+  await exchange.noted(started);
+  connection.destroy();
+  await exchange.noted("res close");
+  return (await exchange.noted("socket close")).events.filter((event) => /^(req|res|socket) /.test(event));
+}
+
+const brokenOff: readonly (readonly [what: string, behaviour: string])[] = [
+  ["res.destroy()", "destroy-res"],
+  ["res.destroy(error)", "destroy-res-error"],
+  ["req.destroy()", "destroy-req"],
+  ["req.socket.destroy()", "destroy-socket"],
+  ["res.destroy() short of its Content-Length", "destroy-short"],
+];
+
+export const endings: readonly Case[] = [
+  ...brokenOff.map(
+    ([what, behaviour]): Case => ({
+      name: `does not let an answer look whole that ends with ${what}`,
+      run: (t) => assertBrokenOff(t, behaviour),
+    }),
+  ),
+  {
+    name: "gives no success when the application destroys a response that it has not begun",
+    async run(t) {
+      const answer = await send(t, { path: "/_/destroy-unsent" }).catch(() => undefined);
+      if (answer) assert.ok(answer.statusCode >= 500, `status ${answer.statusCode}`);
+      assert.equal((await sendForEcho(t, { path: "/after" })).url, "/after");
+    },
+  },
+  {
+    name: "answers 500 without the message when a handler throws before the head",
+    fastcgiOnly: true,
+    apps: ["plain"],
+    async run(t) {
+      const answer = await send(t, { path: "/_/throw-before" });
+      assert.equal(answer.statusCode, 500);
+      assert.ok(!answer.body.includes("secret"));
+      assert.equal((await sendForEcho(t, { path: "/after" })).url, "/after");
+    },
+  },
+  {
+    name: "answers 500 without the message when a handler rejects before the head",
+    fastcgiOnly: true,
+    apps: ["plain"],
+    async run(t) {
+      const answer = await send(t, { path: "/_/reject-before" });
+      assert.equal(answer.statusCode, 500);
+      assert.ok(!answer.body.includes("secret"));
+    },
+  },
+  {
+    name: "does not let an answer look whole whose handler throws after the head",
+    fastcgiOnly: true,
+    apps: ["plain"],
+    run: (t) => assertBrokenOff(t, "throw-after"),
+  },
+  {
+    name: "does not let an answer look whole whose handler rejects after the head",
+    fastcgiOnly: true,
+    apps: ["plain"],
+    run: (t) => assertBrokenOff(t, "reject-after"),
+  },
+  {
+    name: "answers what the framework makes of a handler that throws",
+    apps: ["express5", "express4", "connect"],
+    async run(t) {
+      assert.equal((await send(t, { path: "/_/throw-before" })).statusCode, 500);
+    },
+  },
+  {
+    name: "does not let an answer look whole whose handler throws after the head, in a framework",
+    apps: ["express5", "express4", "connect"],
+    run: (t) => assertBrokenOff(t, "throw-after"),
+  },
+  {
+    name: "tells the application that the client is gone before the answer",
+    async run(t) {
+      const events = await eventsWhenGone(t, "silent", (connection, path) => sendOn(connection, t, { path }));
+      assert.deepEqual(events, [
+        "req aborted",
+        "req error ECONNRESET",
+        "req close",
+        "res close",
+        "socket close",
+      ]);
+    },
+  },
+  {
+    name: "tells the application that the client is gone in the middle of an upload",
+    async run(t) {
+      const events = await eventsWhenGone(
+        t,
+        "received",
+        async (connection, path) => {
+          const fields = [["Content-Length", String(MEGABYTE)]] as const;
+          await connection.write(requestHead(t, { method: "POST", path, fields }));
+          await connection.write(pattern(1000));
+        },
+        { started: "data" },
+      );
+      assert.deepEqual(events, [
+        "req aborted",
+        "req error ECONNRESET",
+        "req close",
+        "res close",
+        "socket close",
+      ]);
+    },
+  },
+  {
+    name: "tells the application that the client is gone in the middle of a download",
+    async run(t) {
+      const events = await eventsWhenGone(
+        t,
+        "download",
+        (connection, path) => sendOn(connection, t, { path }),
+        { query: `length=${400 * MEGABYTE}&events`, started: "full" },
+      );
+      assert.deepEqual(events, [
+        "req aborted",
+        "req error ECONNRESET",
+        "req close",
+        "res close",
+        "socket close",
+      ]);
+    },
+  },
+  {
+    name: "answers 413 to an upload of 8 MB before the body is there",
+    async run(t) {
+      const connection = await open(t);
+      const body = pattern(8 * MEGABYTE);
+      const fields = [["Content-Length", String(body.length)]] as const;
+      await connection.write(requestHead(t, { method: "POST", path: "/_/refused", fields }, true));
+      const answering = connection.answer();
+      // The server may close the connection after its answer: the rest of the body is not its matter.
+      await connection.write(body).catch(() => undefined);
+      const answer = await answering;
+      assert.equal(answer.statusCode, 413);
+      assert.equal(answer.body.toString(), "too large");
+      connection.destroy();
+    },
+  },
+  {
+    name: "answers 413 while the client still holds back the body",
+    async run(t) {
+      const connection = await open(t);
+      const fields = [["Content-Length", "100000"]] as const;
+      await connection.write(requestHead(t, { method: "POST", path: "/_/refused", fields }, true));
+      assert.equal((await connection.answer()).statusCode, 413);
+      connection.destroy();
+    },
+  },
+  {
+    name: "survives a client that resets the connection after the request",
+    async run(t) {
+      const exchange = newExchange(t);
+      const connection = await open(t);
+      await sendOn(connection, t, { path: exchange.path("held", "events") });
+      connection.reset();
+      await exchange.release();
+      assert.equal((await sendForEcho(t, { path: "/after" })).url, "/after");
+    },
+  },
+  {
+    name: "answers a client that has closed its side after the request",
+    async run(t) {
+      const exchange = newExchange(t);
+      const connection = await open(t);
+      await sendOn(connection, t, { path: exchange.path("reached") }, false);
+      connection.socket.end();
+      const answer = await connection.answer();
+      assert.equal(answer.body.toString(), "reached");
+      assert.equal(value(answer, "content-length") ?? "7", "7");
+    },
+  },
+];

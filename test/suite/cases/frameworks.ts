@@ -1,0 +1,363 @@
+import assert from "node:assert/strict";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { pattern } from "../app/streams.ts";
+import { value, values } from "../client.ts";
+import { type RequestToSend, send, sendForJSON } from "../request.ts";
+import type { AppName, Case, CaseContext } from "../target.ts";
+
+const express: readonly AppName[] = ["express5", "express4"];
+const all: readonly AppName[] = ["express5", "express4", "connect"];
+const letters: string = "abcdefghijklmnopqrstuvwxyz".repeat(10);
+const JSON_TYPE = ["Content-Type", "application/json"] as const;
+const FORM_TYPE = ["Content-Type", "application/x-www-form-urlencoded"] as const;
+
+const get = (t: CaseContext, path: string, ...fields: (readonly [string, string])[]) =>
+  send(t, { path, fields });
+
+/** A form with one text field and one file, as browsers send it. */
+function multipart(file: Buffer): Required<Pick<RequestToSend, "fields" | "body">> {
+  const part = (head: string) => `--boundary\r\nContent-Disposition: form-data; ${head}\r\n\r\n`;
+  return {
+    fields: [["Content-Type", "multipart/form-data; boundary=boundary"]],
+    body: Buffer.concat([
+      Buffer.from(`${part('name="title"')}a title\r\n${part('name="file"; filename="big.bin"')}`),
+      file,
+      Buffer.from("\r\n--boundary--\r\n"),
+    ]),
+  };
+}
+
+/** What `sendFile` and the static middleware make of conditions and ranges; equal for both. */
+function fileCases(what: string, path: string, apps: readonly AppName[]): Case[] {
+  return [
+    {
+      name: `${what} sends a file with its validators`,
+      apps,
+      async run(t) {
+        const answer = await get(t, path);
+        assert.equal(answer.statusCode, 200);
+        assert.equal(answer.body.toString(), letters);
+        assert.match(value(answer, "content-type") ?? "", /^text\/plain/);
+        assert.equal(value(answer, "content-length"), "260");
+        assert.equal(value(answer, "accept-ranges"), "bytes");
+        assert.ok(value(answer, "etag") && value(answer, "last-modified"));
+      },
+    },
+    {
+      name: `${what} answers HEAD with the length of the file`,
+      apps,
+      async run(t) {
+        const answer = await send(t, { method: "HEAD", path });
+        assert.equal(answer.statusCode, 200);
+        assert.equal(value(answer, "content-length"), "260");
+      },
+    },
+    {
+      name: `${what} sends a range`,
+      apps,
+      async run(t) {
+        const answer = await get(t, path, ["Range", "bytes=26-51"]);
+        assert.equal(answer.statusCode, 206);
+        assert.equal(value(answer, "content-range"), "bytes 26-51/260");
+        assert.equal(answer.body.toString(), letters.slice(26, 52));
+      },
+    },
+    {
+      name: `${what} sends the last bytes`,
+      apps,
+      async run(t) {
+        const answer = await get(t, path, ["Range", "bytes=-5"]);
+        assert.equal(answer.statusCode, 206);
+        assert.equal(answer.body.toString(), "vwxyz");
+      },
+    },
+    {
+      name: `${what} refuses a range outside of the file`,
+      apps,
+      async run(t) {
+        const answer = await get(t, path, ["Range", "bytes=1000-"]);
+        assert.equal(answer.statusCode, 416);
+        assert.equal(value(answer, "content-range"), "bytes */260");
+      },
+    },
+    {
+      name: `${what} sends a range only if the file is still the same`,
+      apps,
+      async run(t) {
+        const etag = value(await get(t, path), "etag") ?? "";
+        const range = ["Range", "bytes=0-4"] as const;
+        const other = await get(t, path, range, ["If-Range", '"other"']);
+        assert.equal(other.statusCode, 200);
+        assert.equal(other.body.toString(), letters);
+        // A weak entity tag would do here as well: the middleware compares it weakly.
+        assert.equal((await get(t, path, range, ["If-Range", etag])).statusCode, 206);
+      },
+    },
+    {
+      name: `${what} answers 304 to If-None-Match and If-Modified-Since`,
+      apps,
+      async run(t) {
+        const whole = await get(t, path);
+        const etag = value(whole, "etag") ?? "";
+        const date = value(whole, "last-modified") ?? "";
+        for (const condition of [["If-None-Match", etag] as const, ["If-Modified-Since", date] as const]) {
+          const answer = await get(t, path, condition);
+          assert.equal(answer.statusCode, 304, condition[0]);
+          assert.equal(value(answer, "etag"), etag);
+        }
+        assert.equal((await get(t, path, ["If-None-Match", '"other"'])).statusCode, 200);
+      },
+    },
+    {
+      name: `${what} answers 412 to a condition that fails`,
+      apps,
+      async run(t) {
+        assert.equal((await get(t, path, ["If-Match", '"other"'])).statusCode, 412);
+      },
+    },
+  ];
+}
+
+export const frameworks: readonly Case[] = [
+  ...fileCases("res.sendFile", "/fw/send-file", express),
+  ...fileCases("the static middleware", "/fw/static/letters.txt", all),
+  {
+    name: "the static middleware answers 404 for a path outside of its folder",
+    apps: all,
+    async run(t) {
+      const { statusCode } = await get(t, "/fw/static/%2e%2e/target.ts");
+      assert.ok([400, 403, 404].includes(statusCode), `status ${statusCode}`);
+    },
+  },
+  {
+    name: "res.download names the file",
+    apps: express,
+    async run(t) {
+      const answer = await get(t, "/fw/download");
+      assert.equal(value(answer, "content-disposition"), 'attachment; filename="the letters.txt"');
+      assert.equal(answer.body.toString(), letters);
+    },
+  },
+  {
+    name: "express.json() parses a body with Content-Length",
+    apps: all,
+    async run(t) {
+      const request = { method: "POST", path: "/fw/json", fields: [JSON_TYPE], body: '{"a":[1,"\u20ac"]}' };
+      assert.deepEqual(await sendForJSON(t, request), { body: { a: [1, "\u20ac"] } });
+    },
+  },
+  {
+    name: "express.json() parses a chunked body",
+    apps: all,
+    async run(t) {
+      const request = { method: "POST", path: "/fw/json", fields: [JSON_TYPE], chunks: ['{"a":', "1}"] };
+      assert.deepEqual(await sendForJSON(t, request), { body: { a: 1 } });
+    },
+  },
+  {
+    name: "express.json() inflates a body",
+    apps: all,
+    async run(t) {
+      const fields = [JSON_TYPE, ["Content-Encoding", "gzip"] as const];
+      const request = { method: "POST", path: "/fw/json", fields, body: gzipSync('{"a":1}') };
+      assert.deepEqual(await sendForJSON(t, request), { body: { a: 1 } });
+    },
+  },
+  {
+    name: "express.json() refuses what is no JSON",
+    apps: all,
+    async run(t) {
+      const request = { method: "POST", path: "/fw/json", fields: [JSON_TYPE], body: '{"a"' };
+      assert.equal((await send(t, request)).statusCode, 400);
+    },
+  },
+  {
+    name: "express.json() refuses a body over its limit",
+    apps: all,
+    async run(t) {
+      const body = JSON.stringify("a".repeat(1_200_000));
+      const request = { method: "POST", path: "/fw/json", fields: [JSON_TYPE], body };
+      assert.equal((await send(t, request)).statusCode, 413);
+    },
+  },
+  {
+    name: "express.json() leaves a request without a body alone",
+    apps: all,
+    async run(t) {
+      // Express 5 leaves req.body undefined, Express 4 makes it an empty object.
+      const { body } = await sendForJSON<{ body: unknown }>(t, { path: "/fw/json", fields: [JSON_TYPE] });
+      assert.deepEqual(body ?? {}, {});
+    },
+  },
+  {
+    name: "express.urlencoded() parses a form",
+    apps: all,
+    async run(t) {
+      const body = "a=1&b=two+words&c=%E2%82%AC";
+      const request = { method: "POST", path: "/fw/urlencoded", fields: [FORM_TYPE], body };
+      assert.deepEqual(await sendForJSON(t, request), { body: { a: "1", b: "two words", c: "\u20ac" } });
+    },
+  },
+  {
+    name: "express.text() parses a text in its charset",
+    apps: all,
+    async run(t) {
+      const fields = [["Content-Type", "text/plain; charset=iso-8859-1"]] as const;
+      const request = { method: "PUT", path: "/fw/text", fields, body: Buffer.from([0xe9]) };
+      assert.deepEqual(await sendForJSON(t, request), { body: "\u00e9" });
+    },
+  },
+  {
+    name: "multer takes a file of 20 MB",
+    apps: all,
+    async run(t) {
+      const size = 20 * 1024 * 1024;
+      const request = { method: "POST", path: "/fw/multipart", ...multipart(pattern(size)) };
+      const report = await sendForJSON(t, request);
+      assert.deepEqual(report, { size, name: "big.bin", body: { title: "a title" } });
+    },
+  },
+  {
+    name: "multer takes a chunked form",
+    apps: all,
+    async run(t) {
+      const { fields, body } = multipart(pattern(1000));
+      const request = { method: "POST", path: "/fw/multipart", fields, chunks: [body] };
+      assert.deepEqual(await sendForJSON(t, request), {
+        size: 1000,
+        name: "big.bin",
+        body: { title: "a title" },
+      });
+    },
+  },
+  {
+    name: "cookie-parser reads several cookies",
+    apps: all,
+    async run(t) {
+      const fields = [
+        ["Cookie", "a=1; b=%20"],
+        ["Cookie", "c=3"],
+      ] as const;
+      assert.deepEqual(await sendForJSON(t, { path: "/fw/cookies", fields }), { a: "1", b: " ", c: "3" });
+    },
+  },
+  {
+    name: "compression compresses",
+    apps: all,
+    async run(t) {
+      const answer = await get(t, "/fw/compressed", ["Accept-Encoding", "gzip"]);
+      assert.equal(value(answer, "content-encoding"), "gzip");
+      assert.match(values(answer, "vary").join(), /accept-encoding/i);
+      assert.ok(answer.body.length < 50_000);
+      assert.ok(gunzipSync(answer.body).equals(pattern(100_000)));
+    },
+  },
+  {
+    name: "compression leaves an answer alone where the client takes none",
+    apps: all,
+    async run(t) {
+      const answer = await get(t, "/fw/compressed");
+      assert.equal(value(answer, "content-encoding"), undefined);
+      assert.ok(answer.body.equals(pattern(100_000)));
+    },
+  },
+  {
+    name: "middleware mounted under a path sees the rest of the URL",
+    apps: all,
+    async run(t) {
+      const seen = await sendForJSON(t, { path: "/fw/mounted/a%2Fb?c=1" });
+      assert.deepEqual(seen, { url: "/a%2Fb?c=1", originalUrl: "/fw/mounted/a%2Fb?c=1" });
+    },
+  },
+  {
+    name: "the framework answers with the status of an error given to next",
+    apps: all,
+    async run(t) {
+      assert.equal((await get(t, "/fw/error")).statusCode, 403);
+    },
+  },
+  {
+    name: "the framework answers 404 where no route matches",
+    apps: all,
+    async run(t) {
+      assert.equal((await get(t, "/fw/nothing-here")).statusCode, 404);
+    },
+  },
+  {
+    name: "the framework answers 404 to a POST of 1 MB that no route reads",
+    apps: all,
+    async run(t) {
+      const request = { method: "POST", path: "/fw/nothing-here", body: pattern(1024 * 1024) };
+      assert.equal((await send(t, request)).statusCode, 404);
+    },
+  },
+  {
+    name: "res.redirect sends Location as it is",
+    apps: express,
+    async run(t) {
+      const found = await get(t, "/fw/redirect");
+      assert.equal(found.statusCode, 302);
+      assert.equal(value(found, "location"), "/elsewhere?a=1");
+      const moved = await get(t, "/fw/redirect-permanent");
+      assert.equal(moved.statusCode, 301);
+      assert.equal(value(moved, "location"), "http://other.example/");
+    },
+  },
+  {
+    name: "res.cookie sends each cookie in a field of its own",
+    apps: express,
+    async run(t) {
+      const cookies = values(await get(t, "/fw/cookie"), "set-cookie");
+      assert.equal(cookies.length, 3);
+      assert.equal(cookies[0], "plain=a%20b; Path=/");
+      assert.equal(cookies[1], "strict=1; Path=/; HttpOnly; SameSite=Strict");
+      assert.match(cookies[2] ?? "", /^old=; /);
+    },
+  },
+  {
+    name: "res.send answers 304 to its own entity tag",
+    apps: express,
+    async run(t) {
+      const answer = await get(t, "/fw/etag");
+      assert.equal(answer.body.toString(), "an answer with an entity tag");
+      const again = await get(t, "/fw/etag", ["If-None-Match", value(answer, "etag") ?? ""]);
+      assert.equal(again.statusCode, 304);
+      assert.equal(again.body.length, 0);
+    },
+  },
+  {
+    name: "res.sendStatus(204) sends no body",
+    apps: express,
+    async run(t) {
+      const answer = await get(t, "/fw/status");
+      assert.equal(answer.statusCode, 204);
+      assert.equal(value(answer, "content-type"), undefined);
+    },
+  },
+  {
+    name: "res.format follows Accept",
+    apps: express,
+    async run(t) {
+      const accepting = async (type: string) =>
+        (await get(t, "/fw/format", ["Accept", type])).body.toString();
+      assert.equal(await accepting("application/json"), '{"format":"json"}');
+      assert.equal(await accepting("text/plain"), "text");
+      assert.equal((await get(t, "/fw/format", ["Accept", "image/png"])).statusCode, 406);
+    },
+  },
+  {
+    name: "a route gets its parameters decoded",
+    apps: express,
+    async run(t) {
+      const seen = await sendForJSON(t, { method: "PATCH", path: "/fw/params/a%2Fb%20c?x=1&y=2" });
+      assert.deepEqual(seen, { name: "a/b c", query: { x: "1", y: "2" } });
+    },
+  },
+  {
+    name: "Express 5 answers 500 to a handler that rejects",
+    apps: ["express5"],
+    async run(t) {
+      assert.equal((await get(t, "/fw/rejected")).statusCode, 500);
+    },
+  },
+];

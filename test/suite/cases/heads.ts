@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { value, values } from "../client.ts";
+import { newExchange, open, send, sendOn } from "../request.ts";
+import type { Case, CaseContext } from "../target.ts";
+
+const get = (t: CaseContext, behaviour: string) => send(t, { path: `/_/${behaviour}` });
+
+/** Sends a request, and another on the same connection that must not be disturbed by it. */
+async function sendTwo(t: CaseContext, path: string, method = "GET") {
+  const connection = await open(t);
+  await sendOn(connection, t, { method, path });
+  const answer = await connection.answer(method);
+  await sendOn(connection, t, { path: "/after" });
+  const after = await connection.answer().catch((error: Error) => error);
+  connection.destroy();
+  // A server may close the connection after the answer, but not leave bytes on it.
+  if (after instanceof Error) assert.match(after.message, /FIN|ECONNRESET|EPIPE/);
+  else assert.equal(JSON.parse(after.body.toString()).url, "/after");
+  return answer;
+}
+
+export const heads: readonly Case[] = [
+  {
+    name: "sends what writeHead is given as an object",
+    async run(t) {
+      const answer = await get(t, "head-object");
+      assert.equal(answer.statusCode, 201);
+      assert.equal(value(answer, "x-one"), "1");
+      assert.equal(values(answer, "x-many").join(", "), "a, b");
+      assert.equal(answer.body.toString(), "object");
+    },
+  },
+  {
+    name: "sends the reason that writeHead is given",
+    async run(t) {
+      const answer = await get(t, "head-message");
+      assert.equal(answer.statusCode, 201);
+      assert.equal(answer.statusMessage, "Made Here");
+      assert.equal(value(answer, "x-one"), "1");
+    },
+  },
+  {
+    name: "sends what writeHead is given as a flat array",
+    async run(t) {
+      const answer = await get(t, "head-flat");
+      assert.equal(value(answer, "x-one"), "1");
+      assert.equal(values(answer, "x-many").join(", "), "a, b");
+    },
+  },
+  {
+    name: "merges writeHead with setHeader",
+    async run(t) {
+      const answer = await get(t, "head-merged");
+      assert.equal(answer.statusCode, 202);
+      assert.deepEqual(
+        ["x-one", "x-two", "x-three"].map((name) => value(answer, name)),
+        ["1", "2", "3"],
+      );
+    },
+  },
+  {
+    name: "refuses a second writeHead",
+    async run(t) {
+      const answer = await send(t, { path: newExchange(t).path("head-twice") });
+      assert.equal(answer.body.toString(), "ERR_HTTP_HEADERS_SENT");
+    },
+  },
+  {
+    name: "sends what setHeader, appendHeader, setHeaders and removeHeader leave",
+    async run(t) {
+      const answer = await get(t, "set-headers");
+      assert.equal(values(answer, "x-many").join(", "), "a, b");
+      assert.equal(values(answer, "x-appended").join(", "), "1, 2");
+      assert.deepEqual(
+        ["x-gone", "x-mapped", "x-fetched"].map((name) => value(answer, name)),
+        [undefined, "m", "f"],
+      );
+    },
+  },
+  {
+    name: "sends several Set-Cookie fields apart and in order",
+    async run(t) {
+      assert.deepEqual(values(await get(t, "set-cookies"), "set-cookie"), [
+        "a=1; Path=/",
+        "b=2; Expires=Wed, 21 Oct 2037 07:28:00 GMT",
+        "c=3; HttpOnly",
+      ]);
+    },
+  },
+  ...[200, 203, 400, 401, 403, 404, 405, 410, 418, 422, 429, 451, 500, 501, 503].map(
+    (code): Case => ({
+      name: `sends the status ${code} with its body`,
+      async run(t) {
+        const answer = await get(t, `status?code=${code}`);
+        assert.equal(answer.statusCode, code);
+        assert.equal(answer.body.toString(), `status ${code}`);
+      },
+    }),
+  ),
+  {
+    name: "sends a reason of the application's own",
+    async run(t) {
+      const answer = await get(t, "status?code=404&reason=Nothing%20To%20See");
+      assert.equal(answer.statusCode, 404);
+      assert.equal(answer.statusMessage, "Nothing To See");
+    },
+  },
+  {
+    name: "sends a status without a registered reason",
+    async run(t) {
+      const answer = await get(t, "status?code=299&reason=Own%20Status");
+      assert.equal(answer.statusCode, 299);
+      assert.equal(answer.body.toString(), "status 299");
+    },
+  },
+  {
+    name: "sends a header value as Latin-1",
+    async run(t) {
+      assert.equal(value(await get(t, "latin1"), "x-latin"), "caf\u00e9");
+    },
+  },
+  ...[5, 16].map(
+    (kilobytes): Case => ({
+      name: `sends a response head of ${kilobytes} KB`,
+      async run(t) {
+        const answer = await get(t, `long-head?length=${kilobytes * 1024}`);
+        assert.equal(answer.statusCode, 200);
+        for (let index = 0; index < kilobytes; index++) {
+          assert.equal(value(answer, `x-long-${index}`)?.length, 1000);
+        }
+        assert.equal(answer.body.toString(), "long head");
+      },
+    }),
+  ),
+  {
+    name: "does not frame twice when the application sets Transfer-Encoding in writeHead",
+    async run(t) {
+      const answer = await sendTwo(t, "/_/own-chunked");
+      assert.equal(answer.body.toString(), "own framing");
+      assert.ok(answer.complete);
+    },
+  },
+  {
+    name: "does not frame twice when the application sets Transfer-Encoding with setHeader",
+    async run(t) {
+      assert.equal((await sendTwo(t, "/_/own-chunked-twice")).body.toString(), "first,second");
+    },
+  },
+  {
+    name: "answers when the application sets Connection and Keep-Alive",
+    async run(t) {
+      const answer = await sendTwo(t, "/_/own-connection");
+      assert.equal(answer.body.toString(), "own connection");
+      assert.ok(values(answer, "connection").length < 2);
+      assert.ok(values(answer, "keep-alive").length < 2);
+    },
+  },
+  {
+    name: "sends the application's own Content-Length",
+    async run(t) {
+      const answer = await sendTwo(t, "/_/own-length");
+      assert.equal(value(answer, "content-length"), "5");
+      assert.equal(answer.body.toString(), "12345");
+    },
+  },
+  {
+    name: "sends the application's own Content-Length in answer to HEAD",
+    async run(t) {
+      assert.equal(value(await sendTwo(t, "/_/own-length", "HEAD"), "content-length"), "5");
+    },
+  },
+  {
+    name: "sends no body in answer to HEAD when the application writes one",
+    async run(t) {
+      const answer = await sendTwo(t, "/_/forbidden-body", "HEAD");
+      assert.equal(answer.statusCode, 200);
+      assert.equal(value(answer, "etag"), '"1"');
+    },
+  },
+  {
+    name: "sends no body in answer to HEAD when the application streams one",
+    async run(t) {
+      assert.equal((await sendTwo(t, "/_/size?length=300000&as=stream", "HEAD")).statusCode, 200);
+    },
+  },
+  ...[204, 304].map(
+    (code): Case => ({
+      name: `sends no body with ${code} when the application writes one`,
+      async run(t) {
+        const answer = await sendTwo(t, `/_/forbidden-body?code=${code}`);
+        assert.equal(answer.statusCode, code);
+        assert.equal(value(answer, "etag"), '"1"');
+        assert.equal(value(answer, "transfer-encoding"), undefined);
+      },
+    }),
+  ),
+  {
+    name: "sends one Date",
+    async run(t) {
+      assert.ok(Date.parse(value(await get(t, "own-length"), "date") ?? "") > 0);
+    },
+  },
+  {
+    name: "sends the final answer after writeContinue, writeProcessing and writeEarlyHints",
+    async run(t) {
+      const exchange = newExchange(t);
+      const answer = await send(t, { path: exchange.path("informational") });
+      assert.equal(answer.statusCode, 200);
+      assert.equal(value(answer, "x-final"), "yes");
+      assert.equal(answer.body.toString(), "final");
+      assert.deepEqual((await exchange.report()).events, ["continue", "early hints"]);
+      // Over FastCGI nobody but lighttpd copes with them, so they go nowhere.
+      if (t.frontEnd !== "node:http") assert.deepEqual(answer.informational, []);
+    },
+  },
+  {
+    name: "sends the body whole when the application adds trailers",
+    async run(t) {
+      const answer = await sendTwo(t, "/_/trailers");
+      assert.equal(answer.body.toString(), "body,end");
+      assert.ok(answer.complete);
+    },
+  },
+];

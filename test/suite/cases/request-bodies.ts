@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import type { BodyReport } from "../app/echo.ts";
+import { pattern } from "../app/streams.ts";
+import { newExchange, open, requestHead, send, sendForJSON, sendOn } from "../request.ts";
+import type { Case, CaseContext } from "../target.ts";
+
+const MEGABYTE = 1024 * 1024;
+const path = "/_/body";
+
+function assertBody(report: BodyReport, sent: Buffer): void {
+  assert.equal(report.length, sent.length);
+  assert.equal(report.sha256, createHash("sha256").update(sent).digest("hex"));
+  assert.equal(report.complete, true);
+}
+
+const lengths: readonly (readonly [what: string, length: number])[] = [
+  ["no byte", 0],
+  ["1 byte", 1],
+  ["65,535 bytes", 65_535],
+  ["65,536 bytes", 65_536],
+  ["1 MB", MEGABYTE],
+];
+
+async function sendChunked(t: CaseContext, chunks: readonly Buffer[]): Promise<BodyReport> {
+  const report = await sendForJSON<BodyReport>(t, { method: "POST", path, chunks });
+  // Body parsers ask for one of the two before they read.
+  assert.ok(report.contentLength !== null || report.transferEncoding !== null, "the fields tell of no body");
+  return report;
+}
+
+export const requestBodies: readonly Case[] = [
+  ...lengths.map(
+    ([what, length]): Case => ({
+      name: `passes a body of ${what} with Content-Length`,
+      async run(t) {
+        const body = pattern(length);
+        const report = await sendForJSON<BodyReport>(t, { method: "POST", path, body });
+        assertBody(report, body);
+        assert.equal(report.contentLength, String(length));
+      },
+    }),
+  ),
+  {
+    name: "passes every byte value",
+    async run(t) {
+      const body = Buffer.from(Array.from({ length: 512 }, (_, index) => index % 256));
+      assertBody(await sendForJSON(t, { method: "PUT", path, body }), body);
+    },
+  },
+  {
+    name: "passes a small chunked body without Content-Length",
+    async run(t) {
+      assertBody(
+        await sendChunked(t, [Buffer.from("hello, "), Buffer.from("world")]),
+        Buffer.from("hello, world"),
+      );
+    },
+  },
+  {
+    name: "passes a chunked body of 200 KB without Content-Length",
+    async run(t) {
+      const body = pattern(200_000);
+      const chunks = Array.from({ length: 20 }, (_, index) =>
+        body.subarray(index * 10_000, (index + 1) * 10_000),
+      );
+      assertBody(await sendChunked(t, chunks), body);
+    },
+  },
+  {
+    name: "passes an empty chunked body",
+    async run(t) {
+      const report = await sendForJSON<BodyReport>(t, { method: "POST", path, chunks: [] });
+      assertBody(report, Buffer.alloc(0));
+    },
+  },
+  {
+    name: "passes a chunked body with extensions and trailers",
+    async run(t) {
+      const connection = await open(t);
+      const fields = [["Transfer-Encoding", "chunked"]] as const;
+      await connection.write(requestHead(t, { method: "POST", path, fields }));
+      await connection.write("5;name=value\r\nhello\r\n0\r\nX-Trailer: 1\r\n\r\n");
+      const answer = await connection.answer();
+      assert.equal(answer.statusCode, 200);
+      assertBody(JSON.parse(answer.body.toString()), Buffer.from("hello"));
+      connection.destroy();
+    },
+  },
+  {
+    name: "passes a body that arrives in many small pieces",
+    async run(t) {
+      const body = pattern(200);
+      const connection = await open(t);
+      connection.socket.setNoDelay(true);
+      const fields = [["Content-Length", String(body.length)]] as const;
+      await connection.write(requestHead(t, { method: "POST", path, fields }));
+      for (const byte of body) await connection.write(Buffer.from([byte]));
+      assertBody(JSON.parse((await connection.answer()).body.toString()), body);
+      connection.destroy();
+    },
+  },
+  {
+    name: "passes a POST without any body field",
+    async run(t) {
+      const report = await sendForJSON<BodyReport>(t, { method: "POST", path });
+      assertBody(report, Buffer.alloc(0));
+    },
+  },
+  ...["DELETE", "PATCH", "GET"].map(
+    (method): Case => ({
+      name: `passes the body of a ${method}`,
+      async run(t) {
+        const body = Buffer.from("a body");
+        assertBody(await sendForJSON(t, { method, path, body }), body);
+      },
+    }),
+  ),
+  {
+    name: "lets a client go on that expects 100-continue",
+    async run(t) {
+      const body = pattern(1000);
+      const connection = await open(t);
+      const fields = [
+        ["Content-Length", String(body.length)],
+        ["Expect", "100-continue"],
+      ] as const;
+      await connection.write(requestHead(t, { method: "POST", path, fields }));
+      const answering = connection.answer();
+      // Some servers wait for the first byte of the body before they say anything, which the client may send.
+      await connection.write(body);
+      const answer = await answering;
+      assert.equal(answer.statusCode, 200);
+      assert.deepEqual(
+        answer.informational.filter((status) => status !== 100),
+        [],
+      );
+      assertBody(JSON.parse(answer.body.toString()), body);
+      connection.destroy();
+    },
+  },
+  {
+    name: "sends 100 Continue before the body is there",
+    async run(t) {
+      const connection = await open(t);
+      const fields = [
+        ["Content-Length", "4"],
+        ["Expect", "100-continue"],
+      ] as const;
+      await connection.write(requestHead(t, { method: "POST", path, fields }));
+      assert.equal(await connection.interim(), 100);
+      await connection.write("body");
+      assert.equal((await connection.answer()).statusCode, 200);
+      connection.destroy();
+    },
+  },
+  {
+    name: "answers a request whose body of 1 MB the application does not read",
+    async run(t) {
+      const connection = await open(t);
+      await sendOn(connection, t, { method: "POST", path: "/_/ignored-upload", body: pattern(MEGABYTE) });
+      const answer = await connection.answer();
+      assert.equal(answer.statusCode, 200);
+      assert.equal(answer.body.toString(), "not read");
+      connection.destroy();
+    },
+  },
+  {
+    name: "keeps a body of 5 MB until the application reads it",
+    async run(t) {
+      const exchange = newExchange(t);
+      const body = pattern(5 * MEGABYTE);
+      const answering = send(t, { method: "POST", path: exchange.path("unread-upload"), body });
+      await exchange.noted("started");
+      await exchange.release();
+      assert.equal((await answering).body.toString(), String(body.length));
+    },
+  },
+  {
+    name: "passes on what arrives of a body before the rest is there",
+    async run(t) {
+      const exchange = newExchange(t);
+      const connection = await open(t);
+      const fields = [["Content-Length", "10"]] as const;
+      await connection.write(requestHead(t, { method: "POST", path: exchange.path("received"), fields }));
+      await connection.write("12345");
+      assert.equal((await exchange.noted("data")).figures.length, 5);
+      connection.destroy();
+    },
+  },
+  {
+    name: "holds back an upload of 200 MB that the application does not read, in bounded memory",
+    big: true,
+    async run(t) {
+      const exchange = newExchange(t);
+      const total = 200 * MEGABYTE;
+      const connection = await open(t);
+      const fields = [["Content-Length", String(total)]] as const;
+      await connection.write(
+        requestHead(t, { method: "POST", path: exchange.path("unread-upload"), fields }),
+      );
+      const block = pattern(MEGABYTE);
+      const before = (await exchange.noted("started")).memory.rss;
+      let sent = 0;
+      const sending = (async () => {
+        for (; sent < total; sent += block.length) await connection.write(block);
+      })();
+      // Until nothing more gets through: the application has had ample chance to take it.
+      for (let [last, same] = [-1, 0]; same < 50 && sent < total; ) {
+        const growth = (await exchange.report()).memory.rss - before;
+        assert.ok(growth < 64 * MEGABYTE, `memory grew by ${growth} bytes`);
+        same = sent === last ? same + 1 : 0;
+        last = sent;
+      }
+      await exchange.release();
+      await sending;
+      const answer = await connection.answer();
+      assert.equal(answer.body.toString(), String(total));
+      const growth = (await exchange.report()).memory.rss - before;
+      assert.ok(growth < 64 * MEGABYTE, `memory grew by ${growth} bytes`);
+      connection.destroy();
+    },
+  },
+];

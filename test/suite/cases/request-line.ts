@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { value } from "../client.ts";
+import { newExchange, open, requestHead, send, sendForEcho } from "../request.ts";
+import type { Case } from "../target.ts";
+
+/** Request targets that servers and proxies like to tidy up; the application must get them as they were sent. */
+const targets: readonly (readonly [what: string, target: string])[] = [
+  ["a query", "/path?a=1&b=2"],
+  ["an empty query", "/path?"],
+  ["a question mark in the query", "/path?a=b?c=d"],
+  ["an encoded slash", "/a%2Fb/c%2fd"],
+  ["an encoded question mark and hash", "/a%3Fb%23c"],
+  ["an encoded percent sign", "/100%25/%2525"],
+  ["an encoded backslash", "/a%5Cb"],
+  ["a double slash", "/double//slash"],
+  ["a double slash at the start", "//double/start"],
+  ["semicolons", "/a;p=1/b;q?c;d"],
+  ["encoded UTF-8", "/caf%C3%A9?q=%E2%82%AC"],
+  ["UTF-8 bytes in the path", "/caf\u00c3\u00a9"],
+  ["UTF-8 bytes in the query", "/q?x=\u00e2\u0082\u00ac"],
+  ["dot segments", "/a/./b/../c"],
+  ["encoded dot segments", "/a/%2e%2e/b"],
+  ["a plus sign and an encoded space", "/a+b%20c?d+e"],
+  ["brackets, bars and quotes", '/[a]|b"?{c}'],
+  ["reserved characters", "/a:b@c!d$e&f'(g)*h,i=j~k"],
+  ["mixed case and trailing slash", "/Path/To/"],
+  ["a file name with an extension", "/index.php/extra"],
+];
+
+export const requestLine: readonly Case[] = [
+  ...["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"].map(
+    (method): Case => ({
+      name: `passes the method ${method}`,
+      async run(t) {
+        const echo = await sendForEcho(t, { method, path: "/method" });
+        assert.equal(echo.method, method);
+        assert.equal(echo.url, "/method");
+      },
+    }),
+  ),
+  {
+    name: "answers HEAD with the head of GET and no body",
+    async run(t) {
+      const answer = await send(t, { method: "HEAD", path: "/head" });
+      assert.equal(answer.statusCode, 200);
+      assert.equal(value(answer, "x-seen-method"), "HEAD");
+      assert.match(value(answer, "content-type") ?? "", /json/);
+    },
+  },
+  {
+    name: "refuses a method that node:http does not know",
+    async run(t) {
+      const exchange = newExchange(t);
+      const answer = await send(t, { method: "UNHEARD", path: exchange.path("reached") });
+      assert.ok(answer.statusCode >= 400 && answer.statusCode < 600, `status ${answer.statusCode}`);
+      assert.deepEqual((await exchange.report()).events, []);
+    },
+  },
+  ...targets.map(
+    ([what, target]): Case => ({
+      name: `passes a URL with ${what} as it is`,
+      async run(t) {
+        assert.equal((await sendForEcho(t, { path: target })).url, target);
+      },
+    }),
+  ),
+  {
+    name: "passes a URL with a query of 6 KB as it is",
+    async run(t) {
+      const path = `/long?q=${"0123456789abcdef".repeat(375)}`;
+      assert.equal((await sendForEcho(t, { path })).url, path);
+    },
+  },
+  {
+    name: "passes a URL in absolute form as it is",
+    async run(t) {
+      const path = "http://other.example/abs?x=1";
+      const echo = await sendForEcho(t, { path, fields: [["Host", "other.example"]] });
+      assert.equal(echo.url, path);
+      assert.equal(echo.headers.host, "other.example");
+    },
+  },
+  {
+    name: "passes OPTIONS *",
+    async run(t) {
+      const echo = await sendForEcho(t, { method: "OPTIONS", path: "*" });
+      assert.equal(echo.method, "OPTIONS");
+      assert.equal(echo.url, "*");
+    },
+  },
+  {
+    name: "answers a request of HTTP/1.0 without a Host field",
+    async run(t) {
+      const connection = await open(t);
+      await connection.write(requestHead(t, { path: "/old", httpVersion: "1.0" }));
+      const answer = await connection.answer();
+      assert.equal(answer.statusCode, 200);
+      assert.ok(answer.complete);
+      const echo = JSON.parse(answer.body.toString());
+      assert.equal(echo.url, "/old");
+      assert.equal(echo.httpVersion, "1.0");
+      assert.equal(echo.headers.host, undefined);
+    },
+  },
+  {
+    name: "sends a streamed answer to a client of HTTP/1.0 without chunks",
+    async run(t) {
+      const answer = await send(t, { path: "/_/size?length=100000&as=stream", httpVersion: "1.0" });
+      assert.equal(answer.statusCode, 200);
+      assert.equal(value(answer, "transfer-encoding"), undefined);
+      assert.equal(answer.body.length, 100_000);
+    },
+  },
+  {
+    name: "refuses a request of HTTP/1.1 without a Host field",
+    async run(t) {
+      const connection = await open(t);
+      await connection.write("GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
+      assert.equal((await connection.answer()).statusCode, 400);
+    },
+  },
+];

@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import type { Echo } from "../app/echo.ts";
+import { newExchange, open, send, sendForEcho } from "../request.ts";
+import type { Case } from "../target.ts";
+
+/** Fields by which clients pretend to be somebody else, or somewhere else. */
+const forged: readonly (readonly [name: string, value: string])[] = [
+  ["X-Forwarded-For", "6.6.6.6"],
+  ["X-Real-IP", "6.6.6.6"],
+  ["Forwarded", "for=6.6.6.6;proto=https;host=evil.example"],
+  ["X-Forwarded-Proto", "https"],
+  ["X-Forwarded-Host", "evil.example"],
+  ["X_Forwarded_For", "6.6.6.6"],
+  ["X_Forwarded_Proto", "https"],
+  ["HTTPS", "on"],
+  ["Remote_Addr", "6.6.6.6"],
+  ["Remote-Addr", "6.6.6.6"],
+  ["Request_Uri", "/evil"],
+  ["Request-Method", "DELETE"],
+  ["Server-Port", "6666"],
+  ["Http_Host", "evil.example"],
+  ["Script-Name", "/evil"],
+  ["Content_Length", "99"],
+  ["Status", "500"],
+];
+
+/** What the application must see of the request, whatever else the client sends. */
+const identity = ({ method, url, remoteAddress, localPort, encrypted, express, headers }: Echo) => ({
+  method,
+  url,
+  remoteAddress,
+  localPort,
+  encrypted,
+  express,
+  host: headers.host,
+  contentLength: headers["content-length"],
+});
+
+/** Pairs of framing fields over which a front end and an application could disagree. */
+const framings: readonly (readonly [what: string, fields: string])[] = [
+  ["Content-Length and Transfer-Encoding", "Content-Length: 5\r\nTransfer-Encoding: chunked"],
+  ["Transfer-Encoding and Content-Length", "Transfer-Encoding: chunked\r\nContent-Length: 5"],
+  ["two Transfer-Encodings", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity"],
+  ["an unknown Transfer-Encoding", "Content-Length: 5\r\nTransfer-Encoding: xchunked"],
+  ["a space before the colon", "Content-Length: 5\r\nTransfer-Encoding : chunked"],
+  ["a tab before the value", "Content-Length: 5\r\nTransfer-Encoding:\tchunked"],
+  ["a folded Transfer-Encoding", "Content-Length: 5\r\nTransfer-Encoding:\r\n chunked"],
+  ["an underscore in Transfer_Encoding", "Content-Length: 5\r\nTransfer_Encoding: chunked"],
+  ["two different Content-Lengths", "Content-Length: 5\r\nContent-Length: 50"],
+  ["a list of Content-Lengths", "Content-Length: 5, 50"],
+  ["a signed Content-Length", "Content-Length: +5"],
+];
+
+export const spoofing: readonly Case[] = [
+  ...forged.map(
+    (field): Case => ({
+      name: `is not deceived by ${field[0]}: ${field[1]}`,
+      async run(t) {
+        const request = { method: "POST", path: "/real", body: "body" };
+        const honest = await sendForEcho(t, request);
+        const echo = await sendForEcho(t, { ...request, fields: [field] });
+        assert.deepEqual(identity(echo), identity(honest));
+        assert.equal(echo.method, "POST");
+        assert.equal(echo.headers["content-length"], "4");
+      },
+    }),
+  ),
+  {
+    name: "drops the Proxy field (httpoxy)",
+    fastcgiOnly: true,
+    async run(t) {
+      const echo = await sendForEcho(t, { fields: [["Proxy", "http://evil.example/"]] });
+      assert.equal(echo.headers.proxy, undefined);
+      assert.ok(!echo.rawHeaders.some((name) => name.toLowerCase() === "proxy"));
+    },
+  },
+  {
+    name: "does not take a field with an underscore for its twin with a dash",
+    async run(t) {
+      const echo = await sendForEcho(t, { fields: [["X_Trusted_User", "evil"]] });
+      assert.equal(echo.headers["x-trusted-user"], undefined);
+    },
+  },
+  {
+    name: "keeps a field with a dash apart from its twin with an underscore",
+    async run(t) {
+      const fields = [
+        ["X_Trusted_User", "evil"],
+        ["X-Trusted-User", "good"],
+      ] as const;
+      assert.equal((await sendForEcho(t, { fields })).headers["x-trusted-user"], "good");
+    },
+  },
+  {
+    name: "does not read more of a body than Content-Length when Content_Length says so",
+    async run(t) {
+      const fields = [["Content_Length", "99"]] as const;
+      const answer = await send(t, { method: "POST", path: "/_/body", fields, body: "12345" });
+      assert.equal(answer.statusCode, 200);
+      assert.equal(JSON.parse(answer.body.toString()).length, 5);
+    },
+  },
+  ...framings.map(
+    ([what, fields]): Case => ({
+      name: `cannot be desynchronised by ${what}`,
+      async run(t) {
+        const smuggled = newExchange(t);
+        // By Content-Length the body is 5 bytes; by chunks it is empty. What follows it either way is a
+        // request that nobody sent if the two sides disagree about which it is.
+        const inner = `GET ${smuggled.path("reached")} HTTP/1.1\r\nHost: inner\r\n\r\n`;
+        const connection = await open(t);
+        await connection.write(
+          `POST /_/body HTTP/1.1\r\nHost: ${t.host}:${t.port}\r\n${fields}\r\n\r\n0\r\n\r\n`,
+        );
+        const first = await connection.answer();
+        if (first.statusCode === 200) {
+          // Whoever accepts the request must have one view of it: what the application was told and read.
+          const report = JSON.parse(first.body.toString());
+          assert.ok(
+            [0, 5].includes(report.length),
+            `the application read ${report.length} bytes of a body of 0 or 5`,
+          );
+          if (report.contentLength !== null) assert.equal(Number(report.contentLength), report.length);
+          await connection.write(inner.replace(smuggled.path("reached"), "/marker"));
+          const second = await connection.answer().catch(() => undefined);
+          if (second?.statusCode === 200) assert.equal(JSON.parse(second.body.toString()).url, "/marker");
+        } else {
+          assert.ok(first.statusCode >= 400, `status ${first.statusCode}`);
+        }
+        connection.destroy();
+
+        // The same with the inner request in one write with the outer one, inside its announced body.
+        const hidden = await open(t);
+        const announced = fields.replace(/\b5\b/, String(5 + inner.length));
+        await hidden.write(
+          `POST /_/body HTTP/1.1\r\nHost: ${t.host}:${t.port}\r\n${announced}\r\n\r\n0\r\n\r\n${inner}`,
+        );
+        const answer = await hidden.answer();
+        if (answer.statusCode === 200) {
+          const report = JSON.parse(answer.body.toString());
+          const reached = (await smuggled.report()).events.includes("reached");
+          // Either it is body, or it is a request of its own; never both.
+          assert.ok(!(reached && report.length > 0), "a request in a body was taken for a request");
+        } else {
+          assert.ok(answer.statusCode >= 400);
+          assert.deepEqual((await smuggled.report()).events, []);
+        }
+        hidden.destroy();
+      },
+    }),
+  ),
+];

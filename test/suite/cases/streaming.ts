@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { pattern } from "../app/streams.ts";
+import { newExchange, open, send, sendOn } from "../request.ts";
+import type { Case } from "../target.ts";
+
+const MEGABYTE = 1024 * 1024;
+
+const lengths: readonly (readonly [what: string, length: number])[] = [
+  ["1 byte", 1],
+  ["64 KB", 64 * 1024],
+  ["1 MB", MEGABYTE],
+  ["10 MB", 10 * MEGABYTE],
+];
+
+export const streaming: readonly Case[] = [
+  ...lengths.flatMap(([what, length]) =>
+    ["Buffer", "string", "stream"].map(
+      (as): Case => ({
+        name: `sends ${what} from a ${as}`,
+        async run(t) {
+          const answer = await send(t, { path: `/_/size?length=${length}&as=${as}` });
+          assert.ok(answer.complete);
+          assert.equal(answer.body.length, length);
+          assert.ok(answer.body.equals(pattern(length)), "bytes are lost or displaced");
+        },
+      }),
+    ),
+  ),
+  {
+    name: "sends the head at flushHeaders, before there is a body",
+    async run(t) {
+      const exchange = newExchange(t);
+      const connection = await open(t);
+      await sendOn(connection, t, { path: exchange.path("flushed") });
+      const head = await connection.head();
+      assert.equal(head.statusCode, 200);
+      await exchange.release();
+      let body = "";
+      for await (const bytes of connection.body(head)) body += bytes;
+      assert.equal(body, "late body");
+      connection.destroy();
+    },
+  },
+  {
+    name: "sends server-sent events one by one, each before the next is written",
+    async run(t) {
+      const exchange = newExchange(t);
+      const connection = await open(t);
+      await sendOn(connection, t, {
+        path: exchange.path("events"),
+        fields: [["Accept", "text/event-stream"]],
+      });
+      const head = await connection.head();
+      const body = connection.body(head);
+      let received = "";
+      for (let event = 1; event <= 5; event++) {
+        while (!received.endsWith(`data: ${event}\n\n`)) {
+          const next = await body.next();
+          assert.ok(!next.done, "the stream ended early");
+          received += next.value;
+        }
+        await exchange.release();
+      }
+      for (let next = await body.next(); ; next = await body.next()) {
+        if (next.done) {
+          assert.ok(next.value, "the stream is not complete");
+          break;
+        }
+        received += next.value;
+      }
+      assert.ok(received.endsWith("data: 5\n\ndata: end\n\n"));
+      connection.destroy();
+    },
+  },
+  {
+    name: "sends 20 MB whole to a reader that pauses",
+    async run(t) {
+      const exchange = newExchange(t);
+      const connection = await open(t);
+      const total = 20 * MEGABYTE;
+      await sendOn(connection, t, { path: exchange.path("download", `length=${total}`) });
+      await exchange.noted("full");
+      const answer = await connection.answer();
+      assert.ok(answer.complete);
+      assert.equal(answer.body.length, total);
+      connection.destroy();
+    },
+  },
+  {
+    name: "sends 200 MB to a reader that pauses, in bounded memory",
+    big: true,
+    async run(t) {
+      const exchange = newExchange(t);
+      const total = 200 * MEGABYTE;
+      const before = (await exchange.report()).memory.rss;
+      const connection = await open(t);
+      await sendOn(connection, t, { path: exchange.path("download", `length=${total}`) });
+      await exchange.noted("full");
+      // Until the application makes no more progress: what it wrote has nowhere to go.
+      for (let [last, same] = [-1, 0]; same < 50; ) {
+        const { figures, memory } = await exchange.report();
+        assert.ok(memory.rss - before < 64 * MEGABYTE, `memory grew by ${memory.rss - before} bytes`);
+        assert.ok(Number(figures.buffered) < 4 * MEGABYTE, `${figures.buffered} bytes wait in the response`);
+        same = figures.written === last ? same + 1 : 0;
+        last = Number(figures.written);
+      }
+      const head = await connection.head();
+      const body = connection.body(head);
+      let length = 0;
+      let next = await body.next();
+      for (; !next.done; next = await body.next()) length += next.value.length;
+      assert.ok(next.value, "the answer is not complete");
+      assert.equal(length, total);
+      const { memory } = await exchange.report();
+      assert.ok(memory.rss - before < 64 * MEGABYTE, `memory grew by ${memory.rss - before} bytes`);
+      connection.destroy();
+    },
+  },
+];

@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { newExchange, open, send, sendOn } from "../request.ts";
+import type { Case, CaseContext } from "../target.ts";
+
+/** Sends a request, waits for the event that comes last, and gives the answer's body and all events. */
+async function runExchange(t: CaseContext, behaviour: string, last?: string, query = "") {
+  const exchange = newExchange(t);
+  const answer = await send(t, { path: exchange.path(behaviour, query) });
+  assert.equal(answer.statusCode, 200);
+  assert.ok(answer.complete);
+  const { events } = last ? await exchange.noted(last) : await exchange.report();
+  return { body: answer.body.toString("latin1"), events };
+}
+
+const endForms: readonly (readonly [form: string, body: string])[] = [
+  ["nothing", ""],
+  ["string", "body"],
+  ["buffer", "body"],
+  ["array", "body"],
+  ["encoding", "body"],
+  ["callback", ""],
+  ["string and callback", "body"],
+  ["string, encoding and callback", "body"],
+];
+
+/** What `ServerResponse` offers around `write` and `end`. */
+export const writing: readonly Case[] = [
+  ...endForms.map(
+    ([form, expected]): Case => ({
+      name: `ends an answer with ${form}`,
+      async run(t) {
+        const called = form.includes("callback") ? "called" : undefined;
+        const { body } = await runExchange(t, "end-forms", called, `form=${encodeURIComponent(form)}`);
+        assert.equal(body, expected);
+      },
+    }),
+  ),
+  {
+    name: "writes strings in the encodings asked for",
+    async run(t) {
+      const bytes = Buffer.concat([Buffer.from([0xe9]), Buffer.from("\u00e9\u00e9\u00e9")]);
+      assert.equal((await runExchange(t, "encodings")).body, bytes.toString("latin1"));
+    },
+  },
+  {
+    name: "calls the callbacks of write and end in order",
+    async run(t) {
+      const { body, events } = await runExchange(t, "callbacks", "finish event");
+      assert.equal(body, "123");
+      assert.deepEqual(events, ["first", "second", "end", "finish event"]);
+    },
+  },
+  {
+    name: "keeps headersSent, writableEnded and writableFinished as node:http does",
+    async run(t) {
+      const { events } = await runExchange(
+        t,
+        "flags",
+        "finished: headersSent,writableEnded,writableFinished",
+      );
+      assert.deepEqual(events, [
+        "new: ",
+        "written: headersSent",
+        "ended: headersSent,writableEnded",
+        "finished: headersSent,writableEnded,writableFinished",
+      ]);
+    },
+  },
+  {
+    name: "sends what was corked",
+    async run(t) {
+      assert.equal((await runExchange(t, "corked")).body, "abcdefg");
+    },
+  },
+  {
+    name: "refuses a body longer than a strict Content-Length",
+    async run(t) {
+      const { body, events } = await runExchange(t, "strict-length", "ERR_HTTP_CONTENT_LENGTH_MISMATCH");
+      assert.equal(body, "12345");
+      assert.deepEqual(events, ["ERR_HTTP_CONTENT_LENGTH_MISMATCH"]);
+    },
+  },
+  {
+    name: "reports a write after the end, and sends nothing of it",
+    async run(t) {
+      const last = "error ERR_STREAM_WRITE_AFTER_END";
+      const { body, events } = await runExchange(t, "write-after-end", last);
+      assert.equal(body, "ended");
+      assert.deepEqual(events, ["callback ERR_STREAM_WRITE_AFTER_END", last]);
+    },
+  },
+  {
+    name: "tells by setTimeout that an answer takes long, and lets it end",
+    async run(t) {
+      assert.equal((await runExchange(t, "timeout", "timeout")).body, "timed out");
+    },
+  },
+  {
+    name: "asks the application to wait and emits drain when the client reads on",
+    async run(t) {
+      const exchange = newExchange(t);
+      const connection = await open(t);
+      await sendOn(connection, t, { path: exchange.path("drain") });
+      const full = await exchange.noted("full");
+      const answer = await connection.answer();
+      const text = `chunks ${full.figures.chunks}`;
+      assert.equal(answer.body.length, Number(full.figures.chunks) * 64 * 1024 + text.length);
+      assert.ok(answer.body.toString("latin1").endsWith(text));
+      connection.destroy();
+    },
+  },
+  {
+    name: "emits finish before close, once each",
+    async run(t) {
+      const { events } = await runExchange(t, "own-length", "res close", "events");
+      assert.deepEqual(
+        events.filter((event) => event.startsWith("res ")),
+        ["res finish", "res close"],
+      );
+    },
+  },
+  {
+    name: "emits end and close on a request whose body was read",
+    async run(t) {
+      const exchange = newExchange(t);
+      const path = exchange.path("body", "events");
+      assert.equal((await send(t, { method: "POST", path, body: "body" })).statusCode, 200);
+      const { events } = await exchange.noted("res close");
+      assert.deepEqual(
+        events.filter((event) => event.startsWith("req ")),
+        ["req end", "req close"],
+      );
+    },
+  },
+];

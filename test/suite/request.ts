@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import type { Echo } from "./app/echo.ts";
+import { type Answer, Connection } from "./client.ts";
+import type { CaseContext } from "./target.ts";
+
+/** A request to send; every byte of it is under the case's control. */
+export interface RequestToSend {
+  readonly method?: string;
+  /** The request target, as Latin-1. */
+  readonly path?: string;
+  /** Field lines in order; `Host`, `Content-Length` and `Connection` are added where missing. */
+  readonly fields?: readonly (readonly [name: string, value: string])[];
+  readonly body?: string | Buffer;
+  /** Sends the body chunked, one chunk for each element, without `Content-Length`. */
+  readonly chunks?: readonly (string | Buffer)[];
+  readonly httpVersion?: "1.0" | "1.1";
+  readonly tls?: boolean;
+}
+
+/** Gives the bytes of a request's head. */
+export function requestHead(t: CaseContext, request: RequestToSend, keepAlive = false): string {
+  const fields = [...(request.fields ?? [])];
+  const has = (name: string) => fields.some(([key]) => key.toLowerCase() === name);
+  const add = (name: string, value: string) => {
+    if (!has(name.toLowerCase())) fields.push([name, value]);
+  };
+  const address = request.tls ? (t.tls ?? t) : t;
+  if (request.httpVersion !== "1.0") add("Host", `${address.host}:${address.port}`);
+  if (request.body !== undefined) add("Content-Length", String(Buffer.byteLength(request.body)));
+  if (request.chunks) add("Transfer-Encoding", "chunked");
+  if (!keepAlive) add("Connection", "close");
+  const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  return `${request.method ?? "GET"} ${request.path ?? "/"} HTTP/${request.httpVersion ?? "1.1"}\r\n${lines}\r\n`;
+}
+
+/** Frames one chunk of a chunked body. */
+export function chunkOf(bytes: string | Buffer): Buffer {
+  const content = Buffer.from(bytes as string);
+  return Buffer.concat([Buffer.from(`${content.length.toString(16)}\r\n`), content, Buffer.from("\r\n")]);
+}
+
+/** Sends a request on an open connection. */
+export async function sendOn(
+  connection: Connection,
+  t: CaseContext,
+  request: RequestToSend,
+  keepAlive = true,
+): Promise<void> {
+  const head = requestHead(t, request, keepAlive);
+  if (request.chunks) {
+    await connection.write(head);
+    for (const chunk of request.chunks) await connection.write(chunkOf(chunk));
+    await connection.write("0\r\n\r\n");
+  } else {
+    await connection.write(
+      Buffer.concat([Buffer.from(head, "latin1"), Buffer.from((request.body ?? "") as string)]),
+    );
+  }
+}
+
+/** Opens a connection to the target. */
+export function open(t: CaseContext, tls = false): Promise<Connection> {
+  return Connection.open(tls ? (t.tls ?? t) : t, t.signal, tls);
+}
+
+/** Sends a request on a connection of its own and reads the answer. */
+export async function send(t: CaseContext, request: RequestToSend): Promise<Answer> {
+  const connection = await open(t, request.tls);
+  try {
+    await sendOn(connection, t, request, false);
+    return await connection.answer(request.method);
+  } finally {
+    connection.destroy();
+  }
+}
+
+/** Sends a request and gives the JSON that the application answers with. */
+export async function sendForJSON<T = unknown>(t: CaseContext, request: RequestToSend): Promise<T> {
+  const answer = await send(t, request);
+  assert.equal(answer.statusCode, 200, answer.body.toString().slice(0, 500));
+  assert.ok(answer.complete, "the answer is not complete");
+  return JSON.parse(answer.body.toString());
+}
+
+/** Sends a request that the application answers with what it saw. */
+export function sendForEcho(t: CaseContext, request: RequestToSend): Promise<Echo> {
+  return sendForJSON<Echo>(t, request);
+}
+
+/** What the control listener tells of an exchange. */
+export interface ExchangeReport {
+  readonly events: string[];
+  readonly figures: Record<string, number>;
+  readonly memory: { readonly rss: number };
+}
+
+/** An exchange that the case can ask about, and release, beside the front end. */
+export interface ExchangeHandle {
+  readonly id: string;
+  /** Gives the path that runs a behaviour of the application within this exchange. */
+  path(behaviour: string, query?: string): string;
+  report(): Promise<ExchangeReport>;
+  release(): Promise<void>;
+  /** Resolves when the application has noted the event. */
+  noted(event: string): Promise<ExchangeReport>;
+}
+
+/** Creates an exchange. */
+export function newExchange(t: CaseContext): ExchangeHandle {
+  const id = randomUUID();
+  const ask = async (action: string, query = ""): Promise<ExchangeReport> => {
+    const connection = await Connection.open(t.control, t.signal);
+    try {
+      await connection.write(
+        `GET /${action}?id=${id}${query} HTTP/1.1\r\nHost: control\r\nConnection: close\r\n\r\n`,
+      );
+      return JSON.parse((await connection.answer()).body.toString());
+    } finally {
+      connection.destroy();
+    }
+  };
+  return {
+    id,
+    path: (behaviour, query = "") => `/_/${behaviour}?id=${id}${query ? `&${query}` : ""}`,
+    report: () => ask("report"),
+    release: async () => void (await ask("release")),
+    noted: (event) => ask("wait", `&event=${encodeURIComponent(event)}`),
+  };
+}
