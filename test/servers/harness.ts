@@ -119,10 +119,10 @@ async function start(example: ExampleName, places: Places, folder: string): Prom
 }
 
 /** Carries out the replacements of an example; each must be found, or the example and its test have parted. */
-export function replaceIn(
+function replaceIn(
   example: ExampleName,
   places: Readonly<Record<string, string | number | undefined>>,
-) {
+): string {
   const source = fileURLToPath(new URL(`../../examples/${example}`, import.meta.url));
   let text = fs.readFileSync(source, "utf8");
   for (const [from, to] of Object.entries(

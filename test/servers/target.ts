@@ -1,0 +1,136 @@
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { fileURLToPath } from "node:url";
+import { createServer, type FastCGIServer } from "../../src/index.ts";
+import { createContractApp, startControl } from "../suite/app.ts";
+import type { Address, AppName, FrontEnd, RunningTarget, Target } from "../suite/target.ts";
+import type { ExampleName } from "./examples.ts";
+import { findFreePort, makeTemporaryFolder, startWebServer, type WebServer } from "./harness.ts";
+
+/** How the application of a target is reached. */
+export type Backend = "tcp" | "unix" | "spawned";
+
+/** A front end with one of its examples, as a target of the suite. */
+export interface ServerTargetOptions {
+  readonly frontEnd: FrontEnd;
+  readonly variant?: string;
+  readonly app?: AppName;
+  readonly backend?: Backend;
+  readonly example: ExampleName;
+  /** A second example, for the cases over TLS; started as a server of its own in front of the same application. */
+  readonly tls?: ExampleName;
+  /** `example` itself listens for TLS. */
+  readonly onlyTLS?: true;
+}
+
+/** Describes a front end that is started from its examples. */
+export function serverTarget(options: ServerTargetOptions): Target {
+  const { frontEnd, variant, app = "express5", tls } = options;
+  return {
+    frontEnd,
+    app,
+    ...(variant && { variant }),
+    ...(tls && { tls: true }),
+    start: () => startTarget(options),
+  };
+}
+
+async function startTarget(options: ServerTargetOptions): Promise<RunningTarget> {
+  const application = await startApplication(options.app ?? "express5", options.backend ?? "tcp");
+  const servers: WebServer[] = [];
+  try {
+    const front = await startWebServer(options.example, application.places);
+    servers.push(front);
+    const tls = options.tls && (await startWebServer(options.tls, application.places));
+    if (tls) servers.push(tls);
+    await application.wake?.(front);
+    return {
+      host: front.host,
+      port: front.port,
+      ...(tls && { tls: { host: tls.host, port: tls.port } }),
+      control: application.control,
+      async close() {
+        await Promise.all(servers.map((server) => server.stop()));
+        await application.close();
+        if (process.env.SERVER_LOG) for (const server of servers) process.stderr.write(server.log());
+      },
+    };
+  } catch (error) {
+    for (const server of servers) await server.stop();
+    await application.close();
+    throw error;
+  }
+}
+
+/** The application of a target, and where it is reached. */
+interface Application {
+  readonly places: { app?: number; socket?: string; script?: string };
+  readonly control: Address;
+  /** For an application that only the first request starts. */
+  wake?(front: WebServer): Promise<void>;
+  close(): Promise<void>;
+}
+
+async function startApplication(app: AppName, backend: Backend): Promise<Application> {
+  const folder = makeTemporaryFolder();
+  const removeFolder = () => fs.rmSync(folder, { recursive: true, force: true });
+  if (backend === "spawned") {
+    const control = await findFreePort();
+    const script = path.join(folder, "app.js");
+    writeSpawnedScript(script, [app, String(control)]);
+    return {
+      places: { script },
+      control: { host: "127.0.0.1", port: control },
+      async wake(front) {
+        await fetch(`http://${front.host}:${front.port}/`);
+      },
+      async close() {
+        removeFolder();
+      },
+    };
+  }
+  const control = await startControl();
+  const server = createServer(createContractApp(app));
+  server.on("requestError", () => {});
+  const socket = path.join(folder, "app.sock");
+  const port = await listen(server, backend === "unix" ? socket : 0);
+  return {
+    places: backend === "unix" ? { socket } : { app: port },
+    control,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await control.close();
+      removeFolder();
+    },
+  };
+}
+
+/** Listens on a port of loopback (0: a free one) or on a socket that every user may connect to. */
+export async function listen(server: FastCGIServer, target: number | string): Promise<number> {
+  if (typeof target === "string") server.listen(target);
+  else server.listen(target, "127.0.0.1");
+  await once(server, "listening");
+  // The web servers' workers are another user.
+  if (typeof target === "string") fs.chmodSync(target, 0o666);
+  const address = server.address();
+  return typeof address === "object" && address ? address.port : 0;
+}
+
+/** Writes the executable that web servers start: spawned.ts with TypeScript understood. */
+function writeSpawnedScript(script: string, args: readonly string[]): void {
+  const program = fileURLToPath(new URL("./spawned.ts", import.meta.url));
+  const words = [process.execPath, "--import", import.meta.resolve("tsx"), program, ...args];
+  fs.writeFileSync(script, `#!/bin/sh\nexec ${words.map((word) => `'${word}'`).join(" ")}\n`);
+  fs.chmodSync(script, 0o755);
+}
+
+/** Why the tests of a server are not run here; `false` when they are. */
+export function skipReason(command: string): string | false {
+  // Asked for: then a server that is missing is a failure, not a reason to skip.
+  if (process.env.CI_SERVERS) return false;
+  const found = spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;
+  return found ? "set CI_SERVERS=1 to run the tests against real web servers" : `${command} is not installed`;
+}
