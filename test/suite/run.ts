@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setMaxListeners } from "node:events";
 import { after, before, describe, test } from "node:test";
 import { cases } from "./cases.ts";
 import { differences, findDifference } from "./differences.ts";
@@ -72,12 +73,12 @@ export function selectCases(target: Target, options: SuiteOptions = {}): readonl
 async function runCase(target: Target, running: RunningTarget, testCase: Case, timeoutMs: number) {
   const difference = findDifference(target, testCase);
   // A case that hangs behind a front end is expected to; it need not take the whole time.
-  const context = (): CaseContext => ({
-    ...running,
-    frontEnd: target.frontEnd,
-    app: target.app,
-    signal: AbortSignal.timeout(difference ? Math.min(timeoutMs, 3000) : timeoutMs),
-  });
+  const context = (): CaseContext => {
+    const signal = AbortSignal.timeout(difference ? Math.min(timeoutMs, 3000) : timeoutMs);
+    // Each connection of a case listens.
+    setMaxListeners(0, signal);
+    return { ...running, frontEnd: target.frontEnd, app: target.app, signal };
+  };
   if (!difference) return await testCase.run(context());
   let failed = false;
   await testCase.run(context()).catch(() => {

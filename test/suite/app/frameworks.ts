@@ -2,15 +2,20 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import compression from "compression";
-import connect from "connect";
+import type connect from "connect";
 import express5 from "express";
 import multer from "multer";
 import type { AppName } from "../target.ts";
 import { contractListener } from "./listener.ts";
 import { pattern } from "./streams.ts";
 
-// An npm alias has no type declarations of its own; Express 4 has what the suite uses of Express 5.
 const require = createRequire(import.meta.url);
+
+// Connect then does not log the errors that cases cause; it looks only while it is loaded.
+process.env.NODE_ENV ??= "test";
+const createConnect: typeof connect = require("connect");
+
+// An npm alias has no type declarations of its own; Express 4 has what the suite uses of Express 5.
 const express4: typeof express5 = require("express4");
 const cookieParser: (secret: string) => connect.NextHandleFunction = require("cookie-parser");
 
@@ -109,7 +114,7 @@ function expressApp(express: typeof express5): RequestListener {
 }
 
 function connectApp(): RequestListener {
-  const app = connect();
+  const app = createConnect();
   for (const [path, handler] of middleware(express5)) app.use(path, handler as connect.NextHandleFunction);
   app.use((req: IncomingMessage, res: ServerResponse, next: Next) => {
     if (req.url?.startsWith("/fw/")) return next();

@@ -39,7 +39,8 @@ export const responses: Record<string, Behaviour> = {
     if (reason !== null) res.statusMessage = reason;
     res.end(`status ${res.statusCode}`);
   },
-  latin1: ({ res }) => res.setHeader("X-Latin", "caf\u00e9").end("latin1"),
+  latin1: ({ res, query }) =>
+    res.setHeader("X-Latin", "caf\u00e9").end(query.get("body") === "buffer" ? Buffer.from("body") : "body"),
   "long-head"({ res, query }) {
     const total = Number(query.get("length"));
     // Fields of 1 KB each, as applications with many cookies send them.
@@ -100,14 +101,14 @@ export const responses: Record<string, Behaviour> = {
   flags({ res, exchange }) {
     const note = (when: string) =>
       exchange.note(
-        `${when}: ${["headersSent", "writableEnded", "writableFinished"].filter((name) => Reflect.get(res, name)).join()}`,
+        `${when}: ${["headersSent", "writableEnded"].filter((name) => Reflect.get(res, name)).join()}`,
       );
     note("new");
     res.write("a");
     note("written");
     res.end("b");
     note("ended");
-    res.on("finish", () => note("finished"));
+    res.on("finish", () => exchange.note(`finished: ${res.writableFinished}`));
   },
   callbacks({ res, exchange }) {
     res.write("1", () => exchange.note("first"));
@@ -136,15 +137,17 @@ export const responses: Record<string, Behaviour> = {
         return res.end("body", "latin1", done);
     }
   },
-  "strict-length"({ res, exchange }) {
+  "strict-length"({ res, query, exchange }) {
     res.strictContentLength = true;
     res.setHeader("Content-Length", 5);
+    res.write("123");
     try {
-      res.write("123456");
+      if (query.get("how") === "long") res.write("456");
+      else res.end();
     } catch (error) {
       exchange.note((error as NodeJS.ErrnoException).code ?? "");
     }
-    res.end("12345");
+    res.destroy();
   },
   "write-after-end"({ res, exchange }) {
     res.on("error", (error: NodeJS.ErrnoException) => exchange.note(`error ${error.code}`));

@@ -44,7 +44,8 @@ export const heads: readonly Case[] = [
     async run(t) {
       const answer = await get(t, "head-flat");
       assert.equal(value(answer, "x-one"), "1");
-      assert.equal(values(answer, "x-many").join(", "), "a, b");
+      // After a setHeader, as Express does it, the last of a repeated name is left.
+      assert.equal(values(answer, "x-many").join(", "), t.app.startsWith("express") ? "b" : "a, b");
     },
   },
   {
@@ -116,7 +117,13 @@ export const heads: readonly Case[] = [
   {
     name: "sends a header value as Latin-1",
     async run(t) {
-      assert.equal(value(await get(t, "latin1"), "x-latin"), "caf\u00e9");
+      assert.equal(value(await get(t, "latin1?body=buffer"), "x-latin"), "caf\u00e9");
+    },
+  },
+  {
+    name: "sends a header value as UTF-8 where node:http does, in one write with a string",
+    async run(t) {
+      assert.equal(value(await get(t, "latin1?body=string"), "x-latin"), "caf\u00c3\u00a9");
     },
   },
   ...[5, 16].map(
