@@ -1,0 +1,43 @@
+import { readPairs } from "../protocol/name-value.ts";
+
+/** Meta-variables by name; the prototype is null, so that any name is harmless. */
+export type Params = Record<string, string>;
+
+/**
+ * Decodes a name-value stream as an object. Of a repeated name the last value counts; header fields are joined.
+ *
+ * `HTTP_*` and REQUEST_URI stay Latin-1, as header fields and URLs are in node:http. All else (PATH_INFO,
+ * SCRIPT_NAME, DOCUMENT_ROOT, SSL_CLIENT_S_DN…) is UTF-8 where its bytes are UTF-8, because servers decode
+ * percent-encoding there.
+ *
+ * @param text the stream, one character per byte
+ */
+export function decodeParams(text: string): Params {
+  const params: Params = Object.create(null);
+  readPairs(text, (source, nameStart, valueStart, end) => {
+    const name = source.slice(nameStart, valueStart);
+    const value = decodeValue(name, source.slice(valueStart, end));
+    const previous = params[name];
+    params[name] = previous === undefined ? value : joinRepeated(name, previous, value);
+  });
+  return params;
+}
+
+function joinRepeated(name: string, previous: string, value: string): string {
+  if (!name.startsWith("HTTP_")) return value;
+  return previous + (name === "HTTP_COOKIE" ? "; " : ", ") + value;
+}
+
+function decodeValue(name: string, value: string): string {
+  if (isASCII(value) || name.startsWith("HTTP_") || name === "REQUEST_URI") return value;
+  const bytes = Buffer.from(value, "latin1");
+  const text = bytes.toString("utf8");
+  return text.includes("\ufffd") ? value : text;
+}
+
+function isASCII(text: string): boolean {
+  for (let index = 0; index < text.length; index++) {
+    if (text.charCodeAt(index) > 127) return false;
+  }
+  return true;
+}

@@ -1,0 +1,97 @@
+/** A response head on its way from HTTP to CGI: what {@link translateResponseHead} says of it. */
+export interface ResponseHead {
+  /** Where the head ends in the text given, the empty line included. */
+  end: number;
+  /** The CGI head, the empty line included; "" for a 1xx head, which no front end can take. */
+  text: string;
+  statusCode: number;
+  /** Bytes of the body that the head announces, or -1. */
+  contentLength: number;
+  /** Whether the application asked for `Transfer-Encoding: chunked`: the body comes framed. */
+  isChunked: boolean;
+}
+
+/** One for all: it is read at once, and answers are many. */
+const result: ResponseHead = { end: 0, text: "", statusCode: 0, contentLength: -1, isChunked: false };
+
+/**
+ * Translates the HTTP response head at the beginning of `text` into a CGI one.
+ *
+ * `HTTP/1.1 200 OK` becomes `Status: 200 OK`. Fields that belong to one HTTP connection are dropped, as every
+ * front end has its own, and so is a `Status` field, which would be a second status. 1xx heads are dropped:
+ * only lighttpd copes with them. 101 becomes 501: no front end tunnels.
+ *
+ * @param text what node:http wrote: a head, and perhaps the beginning of the body
+ * @returns one object, which the next call overwrites; undefined if no head is there
+ * @see RFC 3875, section 6; RFC 9110, section 7.6.1
+ */
+export function translateResponseHead(text: string): ResponseHead | undefined {
+  const headEnd = text.indexOf("\r\n\r\n");
+  if (headEnd < 0 || !text.startsWith("HTTP/1.1 ")) return undefined;
+  const end = headEnd + 4;
+  const statusCode = Number(text.slice(9, 12));
+  result.end = end;
+  result.statusCode = statusCode;
+  result.contentLength = -1;
+  result.isChunked = false;
+  if (statusCode < 200) {
+    result.text = statusCode === 101 ? "Status: 501 Not Implemented\r\n\r\n" : "";
+    return result;
+  }
+  let head = "Status: ";
+  let copied = 9;
+  let line = text.indexOf("\r\n") + 2;
+  while (line < headEnd) {
+    const next = text.indexOf("\r\n", line) + 2;
+    // Most fields begin with none of these letters: one look at the first is all they cost.
+    switch (text.charCodeAt(line) | 0x20) {
+      case 0x63: // c: Connection, Content-Length
+      case 0x6b: // k: Keep-Alive
+      case 0x70: // p: Proxy-Connection
+      case 0x73: // s: Status
+      case 0x74: // t: Transfer-Encoding, TE, Trailer
+      case 0x75: // u: Upgrade
+        if (isDropped(text, line)) {
+          head += text.slice(copied, line);
+          copied = next;
+        }
+    }
+    line = next;
+  }
+  result.text = head + text.slice(copied, end);
+  return result;
+}
+
+function isDropped(text: string, line: number): boolean {
+  const colon = text.indexOf(":", line);
+  switch (colon - line) {
+    case 2:
+      return isField(text, line, colon, "te");
+    case 6:
+      return isField(text, line, colon, "status");
+    case 7:
+      return isField(text, line, colon, "trailer") || isField(text, line, colon, "upgrade");
+    case 10:
+      return isField(text, line, colon, "connection") || isField(text, line, colon, "keep-alive");
+    case 14:
+      if (isField(text, line, colon, "content-length")) result.contentLength = lengthOf(text, colon + 1);
+      return false;
+    case 16:
+      return isField(text, line, colon, "proxy-connection");
+    case 17:
+      if (!isField(text, line, colon, "transfer-encoding")) return false;
+      result.isChunked = /^ *chunked *\r/i.test(text.slice(colon + 1, colon + 20));
+      return true;
+    default:
+      return false;
+  }
+}
+
+function isField(text: string, start: number, end: number, name: string): boolean {
+  return text.slice(start, end).toLowerCase() === name;
+}
+
+function lengthOf(text: string, start: number): number {
+  const value = text.slice(start, text.indexOf("\r\n", start)).trim();
+  return /^\d{1,15}$/.test(value) ? Number(value) : -1;
+}

@@ -1,0 +1,326 @@
+import {
+  KEEP_CONN,
+  NULL_REQUEST_ID,
+  ProtocolStatus,
+  RecordType,
+  Role,
+  type ValueName,
+} from "../protocol/constants.ts";
+import { ProtocolError } from "../protocol/errors.ts";
+import { encodeNameValuePairs, readPairs } from "../protocol/name-value.ts";
+import { encodeEndRequest, encodeRecord, encodeUnknownType } from "../protocol/record.ts";
+import { RecordReader, type RecordSink } from "../protocol/record-reader.ts";
+
+/** What an {@link ApplicationConnection} refuses, and what it says of itself. Lengths are bytes. */
+export interface ApplicationLimits {
+  /** FCGI_PARAMS of a request in all; beyond it the rest is dropped and `isTooLarge` set. */
+  readonly maxParamsLength: number;
+  /** FCGI_PARAMS of a request as sent; beyond it the connection fails. */
+  readonly maxParamsWireLength: number;
+  /** Open requests of the connection; beyond it FCGI_END_REQUEST with OVERLOADED. */
+  readonly maxRequestsPerConnection: number;
+  /** STDIN that came before the end of PARAMS. */
+  readonly maxEarlyStdinLength: number;
+  /** Roles that are served. */
+  readonly roles: ReadonlySet<number>;
+  /** Answers to FCGI_GET_VALUES; a name that is not here is left out. */
+  readonly values: ReadonlyMap<ValueName | string, string>;
+}
+
+/** State of one request between FCGI_BEGIN_REQUEST and FCGI_END_REQUEST. */
+export class ApplicationRequest {
+  readonly requestId: number;
+  readonly role: number;
+  readonly keepConn: boolean;
+  /** FCGI_PARAMS, one character per byte. */
+  params = "";
+  paramsWireLength = 0;
+  isTooLarge = false;
+  paramsEnded = false;
+  stdinEnded = false;
+  /** Bytes of STDIN that came before PARAMS had ended. */
+  earlyStdin: Buffer[] | undefined = undefined;
+  /**
+   * FCGI_END_REQUEST is written or the connection gone: nothing may be sent any more. The rest of STDIN is still
+   * delivered: an application may answer before it has read all.
+   */
+  isEnded = false;
+
+  constructor(requestId: number, role: number, keepConn: boolean) {
+    this.requestId = requestId;
+    this.role = role;
+    this.keepConn = keepConn;
+  }
+}
+
+/** What an {@link ApplicationConnection} calls, always from within `push()`. */
+export interface ApplicationHandler<R extends ApplicationRequest> {
+  /** Makes the state of a request; it is called before any of its params are here. */
+  createRequest(requestId: number, role: number, keepConn: boolean): R;
+  /** The params are complete. */
+  onRequest(request: R): void;
+  /** Part of FCGI_STDIN; the chunk may be kept. */
+  onStdin(request: R, chunk: Buffer): void;
+  onStdinEnd(request: R): void;
+  /** Part of FCGI_DATA, in the Filter role only. */
+  onData(request: R, chunk: Buffer): void;
+  onDataEnd(request: R): void;
+  /** FCGI_ABORT_REQUEST: the handler has to answer with FCGI_END_REQUEST. */
+  onAbort(request: R): void;
+  /** A new request took the id of an answered one, the rest of whose STDIN will not come. */
+  onReplaced(request: R): void;
+  /** Bytes to be sent at once; `closes` if the connection has to end after them. */
+  onReply(bytes: Buffer, closes: boolean): void;
+}
+
+/**
+ * The application's side of one connection, without I/O: bytes in, calls of a handler out.
+ *
+ * Calls, not event objects, because they are made for every record of every request. Records of requests that
+ * are not open are skipped, as the specification wants it: after FCGI_END_REQUEST the rest of STDIN may still
+ * come (3.3, 5.1).
+ */
+export class ApplicationConnection<R extends ApplicationRequest> implements RecordSink {
+  readonly #handler: ApplicationHandler<R>;
+  readonly #limits: ApplicationLimits;
+  readonly #reader: RecordReader = new RecordReader(this);
+  /** Web servers but HAProxy have one request open at a time: it needs no look-up. */
+  #only: R | undefined = undefined;
+  readonly #others: Map<number, R> = new Map();
+  #openSize = 0;
+  #type = 0;
+  #request: R | undefined = undefined;
+  #requestId = 0;
+  /** Content of the record at hand, for the types that are read as a whole. */
+  #gathered = "";
+
+  constructor(handler: ApplicationHandler<R>, limits: ApplicationLimits) {
+    this.#handler = handler;
+    this.#limits = limits;
+  }
+
+  /** Number of requests that have no answer yet. */
+  get openSize(): number {
+    return this.#openSize;
+  }
+
+  /** Number of requests, the answered ones whose STDIN has not ended included. */
+  get size(): number {
+    return (this.#only === undefined ? 0 : 1) + this.#others.size;
+  }
+
+  /** The requests, the answered ones whose STDIN has not ended included. */
+  get requests(): R[] {
+    const requests = [...this.#others.values()];
+    if (this.#only !== undefined) requests.push(this.#only);
+    return requests;
+  }
+
+  get isMidRecord(): boolean {
+    return this.#reader.isMidRecord;
+  }
+
+  /**
+   * Takes the next bytes from the web server.
+   *
+   * @throws ProtocolError if they break the specification or a limit; the connection has to be destroyed
+   */
+  push(chunk: Buffer): void {
+    this.#reader.push(chunk);
+  }
+
+  /** Marks a request as answered: its id is free. */
+  end(request: R): void {
+    if (request.isEnded) return;
+    request.isEnded = true;
+    this.#openSize--;
+    if (request.stdinEnded || !request.paramsEnded) this.forget(request);
+  }
+
+  /** Takes a request off the table: later records of it are skipped. */
+  forget(request: R): void {
+    if (!request.isEnded) {
+      request.isEnded = true;
+      this.#openSize--;
+    }
+    if (this.#only === request) this.#only = undefined;
+    else this.#others.delete(request.requestId);
+    if (this.#request === request) this.#request = undefined;
+  }
+
+  onHeader(type: number, requestId: number, contentLength: number): void {
+    this.#type = type;
+    this.#requestId = requestId;
+    if (type === RecordType.BEGIN_REQUEST) {
+      if (contentLength !== 8) {
+        throw new ProtocolError(
+          "ERR_FCGI_RECORD",
+          `FCGI_BEGIN_REQUEST of request ${requestId} holds ${contentLength} bytes, not 8`,
+        );
+      }
+      this.#gathered = "";
+      return;
+    }
+    if (requestId === NULL_REQUEST_ID) {
+      this.#onManagementHeader(type, contentLength);
+      return;
+    }
+    const only = this.#only;
+    const request = only !== undefined && only.requestId === requestId ? only : this.#others.get(requestId);
+    this.#request = request;
+    if (request === undefined) return;
+    if (contentLength === 0) this.#onEmpty(type, request);
+    else if (type === RecordType.PARAMS && !request.paramsEnded) this.#countParams(request, contentLength);
+  }
+
+  onContent(chunk: Buffer, start: number, end: number, rest: number): void {
+    const request = this.#request;
+    switch (this.#type) {
+      case RecordType.PARAMS:
+        if (request !== undefined && !request.paramsEnded && !request.isTooLarge) {
+          request.params += chunk.toString("latin1", start, end);
+        }
+        break;
+      case RecordType.STDIN:
+        if (request !== undefined && !request.stdinEnded) this.#onStdin(request, chunk.subarray(start, end));
+        break;
+      case RecordType.DATA:
+        if (request !== undefined && request.role === Role.FILTER && request.paramsEnded) {
+          this.#handler.onData(request, chunk.subarray(start, end));
+        }
+        break;
+      case RecordType.BEGIN_REQUEST:
+        this.#gathered += chunk.toString("latin1", start, end);
+        if (rest === 0) this.#begin(this.#gathered);
+        break;
+      case RecordType.GET_VALUES:
+        if (this.#requestId !== NULL_REQUEST_ID) break;
+        this.#gathered += chunk.toString("latin1", start, end);
+        if (rest === 0) this.#getValues(this.#gathered);
+        break;
+    }
+  }
+
+  /** An empty record: the end of a stream, or an abort, which has no content. */
+  #onEmpty(type: number, request: R): void {
+    switch (type) {
+      case RecordType.PARAMS:
+        if (request.paramsEnded) break;
+        request.paramsEnded = true;
+        this.#handler.onRequest(request);
+        this.#deliverEarlyStdin(request);
+        break;
+      case RecordType.STDIN:
+        if (request.stdinEnded) break;
+        request.stdinEnded = true;
+        if (request.isEnded) this.forget(request);
+        if (request.paramsEnded) this.#handler.onStdinEnd(request);
+        break;
+      case RecordType.DATA:
+        if (request.role === Role.FILTER && request.paramsEnded) this.#handler.onDataEnd(request);
+        break;
+      case RecordType.ABORT_REQUEST:
+        if (!request.isEnded) this.#handler.onAbort(request);
+        break;
+    }
+  }
+
+  #onStdin(request: R, content: Buffer): void {
+    if (request.paramsEnded) {
+      this.#handler.onStdin(request, content);
+      return;
+    }
+    // The streams of a request are independent (3.3): STDIN may come first, as far as we can hold it.
+    request.earlyStdin ??= [];
+    request.earlyStdin.push(content);
+    let length = 0;
+    for (const piece of request.earlyStdin) length += piece.length;
+    if (length > this.#limits.maxEarlyStdinLength) {
+      throw new ProtocolError(
+        "ERR_FCGI_LIMIT",
+        `request ${request.requestId} sent over ${this.#limits.maxEarlyStdinLength} bytes of stdin before its params ended`,
+      );
+    }
+  }
+
+  #deliverEarlyStdin(request: R): void {
+    const early = request.earlyStdin;
+    request.earlyStdin = undefined;
+    if (early !== undefined) {
+      for (const piece of early) this.#handler.onStdin(request, piece);
+    }
+    if (request.stdinEnded) this.#handler.onStdinEnd(request);
+  }
+
+  #countParams(request: R, contentLength: number): void {
+    request.paramsWireLength += contentLength;
+    if (request.paramsWireLength > this.#limits.maxParamsWireLength) {
+      throw new ProtocolError(
+        "ERR_FCGI_LIMIT",
+        `params of request ${request.requestId} exceed ${this.#limits.maxParamsWireLength} bytes`,
+      );
+    }
+    if (request.paramsWireLength > this.#limits.maxParamsLength) {
+      request.isTooLarge = true;
+      request.params = "";
+    }
+  }
+
+  #begin(body: string): void {
+    const requestId = this.#requestId;
+    if (requestId === NULL_REQUEST_ID) {
+      throw new ProtocolError("ERR_FCGI_RECORD", "FCGI_BEGIN_REQUEST has request id 0");
+    }
+    const earlier = this.#only?.requestId === requestId ? this.#only : this.#others.get(requestId);
+    if (earlier !== undefined) {
+      if (!earlier.isEnded) {
+        throw new ProtocolError(
+          "ERR_FCGI_RECORD",
+          `FCGI_BEGIN_REQUEST for request ${requestId}, which is open already`,
+        );
+      }
+      this.forget(earlier);
+      this.#handler.onReplaced(earlier);
+    }
+    const role = (body.charCodeAt(0) << 8) | body.charCodeAt(1);
+    const keepConn = (body.charCodeAt(2) & KEEP_CONN) !== 0;
+    if (!this.#limits.roles.has(role)) {
+      this.#refuse(requestId, ProtocolStatus.UNKNOWN_ROLE, keepConn);
+    } else if (this.#openSize >= this.#limits.maxRequestsPerConnection) {
+      const multiplexes = this.#limits.maxRequestsPerConnection > 1;
+      this.#refuse(requestId, multiplexes ? ProtocolStatus.OVERLOADED : ProtocolStatus.CANT_MPX_CONN, true);
+    } else {
+      const request = this.#handler.createRequest(requestId, role, keepConn);
+      this.#openSize++;
+      if (this.#only === undefined) this.#only = request;
+      else this.#others.set(requestId, request);
+    }
+  }
+
+  #refuse(requestId: number, protocolStatus: ProtocolStatus, keepConn: boolean): void {
+    this.#handler.onReply(encodeEndRequest(requestId, 0, protocolStatus), !keepConn && this.#openSize === 0);
+  }
+
+  #onManagementHeader(type: number, contentLength: number): void {
+    this.#request = undefined;
+    if (type === RecordType.GET_VALUES) {
+      this.#gathered = "";
+      if (contentLength === 0) this.#getValues("");
+    } else if (type === 0 || type > RecordType.UNKNOWN_TYPE) {
+      this.#handler.onReply(encodeUnknownType(type), false);
+    }
+  }
+
+  #getValues(content: string): void {
+    const asked = new Map<string, string>();
+    readPairs(content, (text, nameStart, valueStart) => {
+      const name = text.slice(nameStart, valueStart);
+      const value = this.#limits.values.get(name);
+      if (value !== undefined) asked.set(name, value);
+    });
+    this.#handler.onReply(
+      encodeRecord(RecordType.GET_VALUES_RESULT, NULL_REQUEST_ID, encodeNameValuePairs(asked)),
+      false,
+    );
+  }
+}

@@ -1,0 +1,40 @@
+/** What a {@link RequestSocket} needs of the protocol below it: FastCGI, or plain CGI. */
+export interface RequestTransport {
+  /** FCGI_PARAMS, one character per byte. */
+  readonly params: string;
+  /** Bytes written that the operating system has not taken yet. */
+  readonly writableLength: number;
+  /** Whether what was handed over last waits for the peer: `onDrain` will tell when it is gone. */
+  readonly needsDrain: boolean;
+  /** Who hears of the body, of the output's fate, and of the peer's leaving. */
+  consumer: RequestConsumer | undefined;
+  /** Queues output; nothing is sent before `flush()`. An empty chunk is nothing. */
+  write(data: string | Uint8Array, encoding: BufferEncoding): void;
+  /** Sends what is queued, as far as there is room; `isComplete`: the answer ends with it. */
+  flush(isComplete: boolean): void;
+  /** Calls back once all that was handed over has left the process, or the connection has gone. */
+  whenSent(callback: () => void): void;
+  /** Sends a chunk of FCGI_STDERR at once. */
+  writeStderr(chunk: Uint8Array): void;
+  /** Stops and restarts reading of the body. */
+  pause(): void;
+  resume(): void;
+  /** Ends the request so that its answer does not look complete. */
+  abort(): void;
+}
+
+/** What a {@link RequestTransport} tells of one request. */
+export interface RequestConsumer {
+  /** Part of the body. */
+  onStdin(chunk: Buffer): void;
+  onStdinEnd(): void;
+  /** Part of FCGI_DATA, in the Filter role. */
+  onData?(chunk: Buffer): void;
+  onDataEnd?(): void;
+  /** All that was queued is handed over. */
+  onFlushed(): void;
+  /** There is room again. */
+  onDrain(): void;
+  /** The peer gave the request up, or is gone. */
+  onAbort(): void;
+}

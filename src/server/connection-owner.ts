@@ -1,0 +1,21 @@
+import type { Socket } from "node:net";
+import type { ApplicationLimits } from "../connection/application.ts";
+import type { FastCGIConnection } from "./fastcgi-connection.ts";
+import type { FastCGIRequest } from "./fastcgi-request.ts";
+
+/** What a connection needs of the server it belongs to. Lengths are bytes. */
+export interface ConnectionOwner {
+  readonly limits: ApplicationLimits;
+  /** Number of the current tick of the server's coarse clock. */
+  readonly tick: number;
+  /** What is read and thrown away of a body after an early answer. */
+  readonly lingerLength: number;
+  /** STDIN that a request may hold unread before its connection is paused, where it has neighbours. */
+  readonly maxStdinAhead: number;
+  /** Output of one connection that is handed to the socket at a time. */
+  readonly maxOutputLength: number;
+  onRequest(request: FastCGIRequest): void;
+  onRequestEnd(request: FastCGIRequest): void;
+  onConnectionError(error: Error, socket: Socket): void;
+  onConnectionClose(connection: FastCGIConnection): void;
+}

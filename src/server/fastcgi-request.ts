@@ -1,0 +1,98 @@
+import { ApplicationRequest } from "../connection/application.ts";
+import type { RequestConsumer, RequestTransport } from "../http/request-transport.ts";
+import type { FastCGIConnection } from "./fastcgi-connection.ts";
+
+/** Encodings that a record can take as they are; text in others is decoded when it is written. */
+const ONE_STEP: ReadonlySet<string> = new Set(["utf8", "utf-8", "latin1", "binary"]);
+
+/**
+ * One request of a {@link FastCGIConnection}, and its output that waits to be sent.
+ *
+ * Output is either one string (most answers: head and body in one) or a list of chunks.
+ */
+export class FastCGIRequest extends ApplicationRequest implements RequestTransport {
+  readonly connection: FastCGIConnection;
+  consumer: RequestConsumer | undefined = undefined;
+  text = "";
+  textEncoding: BufferEncoding = "latin1";
+  chunks: Uint8Array[] | undefined = undefined;
+  /** Bytes, or characters of `text`, that are queued here. */
+  queuedLength = 0;
+  /** The answer is whole: FCGI_END_REQUEST follows what is queued. */
+  isComplete = false;
+  /** Waits for its turn to send. */
+  isWaiting = false;
+  hasStdout = false;
+  hasStderr = false;
+  isPaused = false;
+  /** Bytes of STDIN that were given to the consumer while it had asked for none. */
+  stdinAhead = 0;
+  /** The number of the server's clock tick when STDIN last moved. */
+  stdinTick = 0;
+  startTick = 0;
+
+  constructor(connection: FastCGIConnection, requestId: number, role: number, keepConn: boolean) {
+    super(requestId, role, keepConn);
+    this.connection = connection;
+  }
+
+  get writableLength(): number {
+    return this.queuedLength + this.connection.socket.writableLength;
+  }
+
+  get needsDrain(): boolean {
+    return this.connection.needsDrain(this);
+  }
+
+  write(data: string | Uint8Array, encoding: BufferEncoding): void {
+    if (this.isEnded || this.isComplete || data.length === 0) return;
+    if (typeof data === "string" && this.chunks === undefined && this.text === "" && ONE_STEP.has(encoding)) {
+      this.text = data;
+      this.textEncoding = encoding;
+      this.queuedLength = data.length;
+      return;
+    }
+    const chunks = this.takeText();
+    const bytes = typeof data === "string" ? Buffer.from(data, encoding) : data;
+    chunks.push(bytes);
+    this.queuedLength += bytes.length;
+  }
+
+  /** Turns `text`, if there is one, into the first of `chunks`. */
+  takeText(): Uint8Array[] {
+    this.chunks ??= [];
+    if (this.text !== "") {
+      const bytes = Buffer.from(this.text, this.textEncoding);
+      this.chunks.push(bytes);
+      this.queuedLength += bytes.length - this.text.length;
+      this.text = "";
+    }
+    return this.chunks;
+  }
+
+  flush(isComplete: boolean): void {
+    if (this.isEnded) return;
+    if (isComplete) this.isComplete = true;
+    this.connection.flush(this);
+  }
+
+  whenSent(callback: () => void): void {
+    this.connection.whenSent(callback);
+  }
+
+  writeStderr(chunk: Uint8Array): void {
+    if (!this.isEnded) this.connection.writeStderr(this, chunk);
+  }
+
+  pause(): void {
+    this.connection.pause(this);
+  }
+
+  resume(): void {
+    this.connection.resume(this);
+  }
+
+  abort(): void {
+    this.connection.abortRequest(this);
+  }
+}

@@ -1,0 +1,155 @@
+import type { ServerOptions } from "node:http";
+
+/**
+ * Options of a FastCGI server: those of `http.createServer()`, and these. Times are milliseconds, lengths bytes.
+ *
+ * Every limit has a default; 0 switches a time-out off.
+ */
+export interface FastCGIServerOptions extends ServerOptions {
+  /**
+   * Length of FCGI_PARAMS of one request in all; beyond it the request is answered with 431, beyond four times
+   * as much the connection is destroyed.
+   * @defaultValue 262144
+   */
+  maxHeaderSize?: number | undefined;
+  /**
+   * Name-value pairs of one request, header fields included; beyond it the answer is 431.
+   * @defaultValue 1000
+   */
+  maxParams?: number | undefined;
+  /**
+   * Requests that one connection may have open; beyond it FCGI_END_REQUEST with OVERLOADED. 1 switches
+   * multiplexing off: FCGI_GET_VALUES then says so, and a second request gets CANT_MPX_CONN.
+   * @defaultValue 100
+   */
+  maxRequestsPerConnection?: number | undefined;
+  /**
+   * Requests that the server may have open; beyond it they are answered with 503.
+   * @defaultValue 10000
+   */
+  maxRequests?: number | undefined;
+  /**
+   * STDIN that a request may hold unread while other requests share its connection; beyond it the connection
+   * is paused for all of them. A request alone on its connection pauses it at Node's own high-water mark.
+   * @defaultValue 524288
+   */
+  maxStdinAhead?: number | undefined;
+  /**
+   * Output of one connection that is handed to the operating system at a time.
+   * @defaultValue 1048576
+   */
+  maxOutputLength?: number | undefined;
+  /**
+   * Time from the start of a connection to its first request.
+   * @defaultValue 10000
+   */
+  beginTimeout?: number | undefined;
+  /**
+   * Time from FCGI_BEGIN_REQUEST to the end of FCGI_PARAMS.
+   * @defaultValue 30000
+   */
+  headersTimeout?: number | undefined;
+  /**
+   * Time without any progress of a body that the application wants to read.
+   * @defaultValue 60000
+   */
+  stdinTimeout?: number | undefined;
+  /**
+   * Time from FCGI_BEGIN_REQUEST to the end of the body.
+   * @defaultValue 300000
+   */
+  requestTimeout?: number | undefined;
+  /**
+   * Time after which an idle kept connection is closed. The default is never: a web server that uses the
+   * connection at that very moment would answer 502.
+   * @defaultValue 0
+   */
+  keepAliveTimeout?: number | undefined;
+  /**
+   * Time that the rest of a body is read and thrown away after an early answer without FCGI_KEEP_CONN.
+   * @defaultValue 1000
+   */
+  lingerTimeout?: number | undefined;
+  /**
+   * Length of the rest of a body that is thrown away at once after an early answer; what goes beyond it waits
+   * for the end of `lingerTimeout`.
+   * @defaultValue 1048576
+   */
+  lingerLength?: number | undefined;
+  /**
+   * Time that `close()` lets the open requests finish; then they are aborted.
+   * @defaultValue 0, no limit
+   */
+  shutdownTimeout?: number | undefined;
+  /**
+   * How often the time-outs above are looked at: they are exact to this.
+   * @defaultValue 1000
+   */
+  connectionsCheckingInterval?: number | undefined;
+}
+
+/** Options with their defaults. */
+export interface ServerSettings {
+  readonly maxHeaderSize: number;
+  readonly maxParams: number;
+  readonly maxRequestsPerConnection: number;
+  readonly maxRequests: number;
+  readonly maxStdinAhead: number;
+  readonly maxOutputLength: number;
+  readonly beginTimeout: number;
+  readonly headersTimeout: number;
+  readonly stdinTimeout: number;
+  readonly requestTimeout: number;
+  readonly keepAliveTimeout: number;
+  readonly lingerTimeout: number;
+  readonly lingerLength: number;
+  readonly shutdownTimeout: number;
+  readonly connectionsCheckingInterval: number;
+}
+
+const DEFAULTS: ServerSettings = {
+  maxHeaderSize: 262144,
+  maxParams: 1000,
+  maxRequestsPerConnection: 100,
+  maxRequests: 10000,
+  maxStdinAhead: 524288,
+  maxOutputLength: 1048576,
+  beginTimeout: 10000,
+  headersTimeout: 30000,
+  stdinTimeout: 60000,
+  requestTimeout: 300000,
+  keepAliveTimeout: 0,
+  lingerTimeout: 1000,
+  lingerLength: 1048576,
+  shutdownTimeout: 0,
+  connectionsCheckingInterval: 1000,
+};
+
+/** Options that are of no use below 1. */
+const POSITIVE: ReadonlySet<string> = new Set([
+  "maxHeaderSize",
+  "maxParams",
+  "maxRequestsPerConnection",
+  "maxRequests",
+  "maxOutputLength",
+  "connectionsCheckingInterval",
+]);
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws RangeError if a value is no number, negative, or 0 where that makes no sense
+ */
+export function readOptions(options: FastCGIServerOptions): ServerSettings {
+  const settings: Record<string, number> = { ...DEFAULTS };
+  for (const name of Object.keys(DEFAULTS) as (keyof ServerSettings)[]) {
+    const value: unknown = options[name];
+    if (value === undefined) continue;
+    const least = POSITIVE.has(name) ? 1 : 0;
+    if (typeof value !== "number" || Number.isNaN(value) || value < least) {
+      throw new RangeError(`option ${name} is ${String(value)}, not a number from ${least} on`);
+    }
+    settings[name] = value;
+  }
+  return settings as unknown as ServerSettings;
+}

@@ -1,0 +1,93 @@
+import { RecordType } from "../protocol/constants.ts";
+import { encodeStream, paddingFor, writeEndRequest, writeHeader } from "../protocol/record.ts";
+import type { FastCGIRequest } from "./fastcgi-request.ts";
+
+const SLAB_LENGTH = 32768;
+/** Bytes of a slab that are left to headers, padding and the end of a request. */
+const OVERHEAD = 128;
+/** Largest content that is copied into the slab; larger chunks are sent from where they lie. */
+export const MAX_COPIED_LENGTH: number = SLAB_LENGTH - OVERHEAD;
+
+let slab: Buffer = Buffer.allocUnsafeSlow(SLAB_LENGTH);
+
+/** The shared buffer in which small answers are put together. */
+export function outputSlab(): Buffer {
+  return slab;
+}
+
+/** Leaves the slab to a socket that has not sent it yet, and takes a new one. */
+export function replaceOutputSlab(): void {
+  slab = Buffer.allocUnsafeSlow(SLAB_LENGTH);
+}
+
+/** Whether the text of a request fits the slab in any encoding. */
+export function fitsSlab(request: FastCGIRequest): boolean {
+  const { length } = request.text;
+  return (request.textEncoding === "latin1" ? length : length * 3) <= MAX_COPIED_LENGTH;
+}
+
+/** Writes the queued text of a request as one STDOUT record at the start of the slab; returns its end. */
+export function writeText(request: FastCGIRequest): number {
+  if (request.text === "") return 0;
+  const length = slab.write(request.text, 8, request.textEncoding);
+  request.text = "";
+  return closeStdout(request.requestId, length);
+}
+
+/** Copies chunks, which must fit, as one STDOUT record to the start of the slab; returns its end. */
+export function writeChunks(requestId: number, chunks: readonly Uint8Array[]): number {
+  let offset = 8;
+  for (const chunk of chunks) {
+    slab.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return offset === 8 ? 0 : closeStdout(requestId, offset - 8);
+}
+
+function closeStdout(requestId: number, length: number): number {
+  const padding = paddingFor(length);
+  writeHeader(slab, 0, RecordType.STDOUT, requestId, length, padding);
+  const end = 8 + length + padding;
+  // Padding is zeroes, never what an earlier answer left there.
+  for (let offset = 8 + length; offset < end; offset++) slab[offset] = 0;
+  return end;
+}
+
+/** Writes the end of STDOUT, of STDERR where it was used, and FCGI_END_REQUEST; returns the end. */
+export function writeEnd(target: Buffer, offset: number, request: FastCGIRequest): number {
+  const { requestId } = request;
+  let end = offset;
+  writeHeader(target, end, RecordType.STDOUT, requestId, 0, 0);
+  end += 8;
+  if (request.hasStderr) {
+    writeHeader(target, end, RecordType.STDERR, requestId, 0, 0);
+    end += 8;
+  }
+  writeEndRequest(target, end, requestId, 0, 0);
+  return end + 16;
+}
+
+/** Encodes large chunks as STDOUT records that share their memory. */
+export function encodeChunks(requestId: number, chunks: readonly Uint8Array[]): Uint8Array[] {
+  return chunks.flatMap((chunk) => encodeStream(RecordType.STDOUT, requestId, chunk));
+}
+
+/** Takes up to `budget` bytes from the front of `chunks`, cutting the last chunk where it must. */
+export function takeChunks(chunks: Uint8Array[], budget: number): { taken: Uint8Array[]; length: number } {
+  const taken: Uint8Array[] = [];
+  let length = 0;
+  let index = 0;
+  for (; index < chunks.length && length < budget; index++) {
+    const chunk = chunks[index]!;
+    if (length + chunk.length > budget) {
+      taken.push(chunk.subarray(0, budget - length));
+      chunks[index] = chunk.subarray(budget - length);
+      length = budget;
+      break;
+    }
+    taken.push(chunk);
+    length += chunk.length;
+  }
+  chunks.splice(0, index);
+  return { taken, length };
+}

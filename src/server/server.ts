@@ -1,0 +1,215 @@
+import { IncomingMessage, type RequestListener, Server, ServerResponse, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import { addTransferEncoding, type RequestHead, readRequestHead } from "../cgi/request-head.ts";
+import type { ApplicationLimits } from "../connection/application.ts";
+import { emitRequest, type MessageOptions } from "../http/messages.ts";
+import { watchListener } from "../http/request-failure.ts";
+import { RequestSocket } from "../http/request-socket.ts";
+import { Role, ValueName } from "../protocol/constants.ts";
+import { ProtocolError } from "../protocol/errors.ts";
+import type { ConnectionOwner } from "./connection-owner.ts";
+import { DeferredRequest } from "./deferred-request.ts";
+import { FastCGIConnection } from "./fastcgi-connection.ts";
+import type { FastCGIRequest } from "./fastcgi-request.ts";
+import { type FastCGIServerOptions, readOptions, type ServerSettings } from "./options.ts";
+import { Sweeper } from "./sweeper.ts";
+
+/** Methods whose requests have no body as a rule: they need not wait for the first of it. */
+const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "DELETE"]);
+
+/**
+ * An `http.Server` whose connections speak FastCGI: it can stand wherever `http.createServer()` stands.
+ *
+ * Events, beside those of `http.Server`: `clientError` (error, socket) when a web server breaks the protocol or
+ * a limit, after its connection was destroyed; `requestError` (error, req, res) when an application throws or
+ * rejects, after the 500 was sent or the answer cut off. Neither needs a listener.
+ */
+export class FastCGIServer extends Server {
+  readonly #owner: ServerConnections;
+
+  /** Takes the arguments of `http.createServer()`. */
+  constructor(options: FastCGIServerOptions | RequestListener = {}, listener?: RequestListener) {
+    const given = typeof options === "function" ? {} : options;
+    const app = typeof options === "function" ? options : listener;
+    const settings = readOptions(given);
+    // http.Server checks these itself, against each other; they are ours to enforce.
+    super({ ...given, headersTimeout: 0, requestTimeout: 0 });
+    this.removeAllListeners("connection");
+    this.headersTimeout = settings.headersTimeout;
+    this.requestTimeout = settings.requestTimeout;
+    this.keepAliveTimeout = settings.keepAliveTimeout;
+    this.#owner = new ServerConnections(this, settings, given);
+    this.on("connection", (socket: Socket) => this.#owner.add(socket));
+    if (app !== undefined) this.on("request", app);
+  }
+
+  /** Adds a listener; `request` listeners that reject do not end the process: see `requestError`. */
+  override on(event: string | symbol, listener: (...args: never[]) => void): this {
+    return super.on(event as string, watchListener(this, event, listener) as (...args: unknown[]) => void);
+  }
+
+  override addListener(event: string | symbol, listener: (...args: never[]) => void): this {
+    return this.on(event, listener);
+  }
+
+  override close(callback?: (error?: Error) => void): this {
+    super.close(callback);
+    this.#owner?.shutDown();
+    return this;
+  }
+
+  /** Closes the kept connections that have no request open. */
+  override closeIdleConnections(): void {
+    this.#owner?.closeIdle();
+  }
+
+  /** Destroys all connections, the busy ones too. */
+  override closeAllConnections(): void {
+    this.#owner?.destroyAll();
+  }
+}
+
+/** Creates a FastCGI server; the arguments are those of `http.createServer()`. */
+export function createServer(
+  options?: FastCGIServerOptions | RequestListener,
+  listener?: RequestListener,
+): FastCGIServer {
+  return new FastCGIServer(options, listener);
+}
+
+/** The connections of a server, and what happens on them. */
+class ServerConnections implements ConnectionOwner {
+  readonly limits: ApplicationLimits;
+  readonly lingerLength: number;
+  readonly maxStdinAhead: number;
+  readonly maxOutputLength: number;
+  tick = 0;
+  readonly #server: FastCGIServer;
+  readonly #settings: ServerSettings;
+  readonly #messageOptions: MessageOptions;
+  readonly #connections: Set<FastCGIConnection> = new Set();
+  readonly #sweeper: Sweeper;
+  readonly #headLimits: { maxPairs: number };
+  #openRequests = 0;
+
+  constructor(server: FastCGIServer, settings: ServerSettings, options: FastCGIServerOptions) {
+    this.#server = server;
+    this.#settings = settings;
+    this.lingerLength = settings.lingerLength;
+    this.maxStdinAhead = settings.maxStdinAhead;
+    this.maxOutputLength = settings.maxOutputLength;
+    this.#headLimits = { maxPairs: settings.maxParams };
+    const multiplexes = settings.maxRequestsPerConnection > 1;
+    this.limits = {
+      maxParamsLength: settings.maxHeaderSize,
+      maxParamsWireLength: settings.maxHeaderSize * 4,
+      maxRequestsPerConnection: settings.maxRequestsPerConnection,
+      maxEarlyStdinLength: settings.maxStdinAhead,
+      roles: new Set([Role.RESPONDER]),
+      values: new Map([
+        [ValueName.MPXS_CONNS, multiplexes ? "1" : "0"],
+        [ValueName.MAX_REQS, String(Math.min(settings.maxRequests, settings.maxRequestsPerConnection))],
+      ]),
+    };
+    this.#messageOptions = {
+      IncomingMessage: options.IncomingMessage ?? IncomingMessage,
+      ServerResponse: options.ServerResponse ?? ServerResponse,
+      joinDuplicateHeaders: options.joinDuplicateHeaders ?? false,
+      rejectNonStandardBodyWrites: options.rejectNonStandardBodyWrites ?? false,
+    };
+    this.#sweeper = new Sweeper(server, settings, this.#connections, () => this.tick++);
+  }
+
+  add(socket: Socket): void {
+    this.#connections.add(new FastCGIConnection(socket, this));
+    this.#sweeper.start();
+  }
+
+  onConnectionClose(connection: FastCGIConnection): void {
+    this.#connections.delete(connection);
+  }
+
+  onConnectionError(error: Error, socket: Socket): void {
+    this.#server.emit("clientError", error, socket);
+  }
+
+  onRequestEnd(): void {
+    this.#openRequests--;
+  }
+
+  onRequest(request: FastCGIRequest): void {
+    this.#openRequests++;
+    if (request.isTooLarge) {
+      refuse(request, 431, `params exceed ${this.#settings.maxHeaderSize} bytes`);
+      return;
+    }
+    if (this.#openRequests > this.#settings.maxRequests) {
+      // A real answer: FCGI_END_REQUEST with OVERLOADED becomes an empty 200 behind Apache and hangs HAProxy.
+      refuse(request, 503, "the server has too many open requests");
+      return;
+    }
+    let head: RequestHead;
+    try {
+      head = readRequestHead(request.params, this.#headLimits);
+    } catch (error) {
+      this.#reject(request, 400, error instanceof ProtocolError ? error.message : String(error));
+      return;
+    }
+    const { problem } = head;
+    if (problem !== undefined) {
+      this.#reject(request, problem.statusCode, problem.message, head);
+    } else if (head.contentLength < 0 && !head.hasTransferEncoding && !BODILESS.has(head.method)) {
+      // No length: whether there is a body is told by the first of STDIN.
+      request.consumer = new DeferredRequest(request, (hasBody) => {
+        if (hasBody) addTransferEncoding(head);
+        this.#dispatch(request, head);
+      });
+    } else {
+      this.#dispatch(request, head);
+    }
+  }
+
+  #reject(request: FastCGIRequest, statusCode: number, message: string, head?: RequestHead): void {
+    refuse(request, statusCode, message, head?.method);
+    const error = new ProtocolError("ERR_FCGI_PARAMS", `request ${request.requestId}: ${message}`);
+    this.#server.emit("clientError", error, request.connection.socket);
+  }
+
+  #dispatch(request: FastCGIRequest, head: RequestHead): void {
+    const socket = new RequestSocket(this.#server, request, head);
+    emitRequest(this.#server, socket, head, this.#messageOptions);
+  }
+
+  /** Lets the open requests end, and their connections with them. */
+  shutDown(): void {
+    for (const connection of this.#connections) connection.closeAfterRequests();
+    const { shutdownTimeout } = this.#settings;
+    if (shutdownTimeout > 0) setTimeout(() => this.destroyAll(), shutdownTimeout).unref();
+  }
+
+  /**
+   * Closes the idle connections, two turns of the event loop later: a request that lies unread in a socket has
+   * then been read, and its connection is not idle. Closing under a request would cost the browser a 502.
+   */
+  closeIdle(): void {
+    setImmediate(() =>
+      setImmediate(() => {
+        for (const connection of this.#connections) connection.closeIfIdle();
+      }),
+    );
+  }
+
+  destroyAll(): void {
+    for (const connection of this.#connections) connection.socket.destroy();
+  }
+}
+
+/** Answers a request that no application sees. */
+function refuse(request: FastCGIRequest, statusCode: number, message: string, method = "GET"): void {
+  const body = `${message}\n`;
+  const head =
+    `Status: ${statusCode} ${STATUS_CODES[statusCode]}\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+    `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n`;
+  request.write(method === "HEAD" ? head : head + body, "utf8");
+  request.flush(true);
+}
