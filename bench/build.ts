@@ -1,8 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CACHE } from "./processes.ts";
+import { AGAINST_FOLDER, CACHE } from "./processes.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /**
  * Compiles the library and the processes of the benchmark as `npm run build` compiles the library: what runs
@@ -12,12 +14,26 @@ export function build(): void {
   mkdirSync(CACHE, { recursive: true });
   // The folder lies below node_modules, where no package.json above it counts.
   writeFileSync(join(CACHE, "package.json"), '{ "type": "module" }\n');
-  const compiler = fileURLToPath(new URL("../node_modules/typescript/bin/tsc", import.meta.url));
-  const project = fileURLToPath(new URL("tsconfig.json", import.meta.url));
+  compile(join(ROOT, "bench/tsconfig.json"));
+}
+
+/** Compiles the library as it was at a commit, to compare it with itself in the same run. */
+export function buildAgainst(commit: string): void {
+  const sources = join(AGAINST_FOLDER, "sources");
+  rmSync(AGAINST_FOLDER, { recursive: true, force: true });
+  mkdirSync(sources, { recursive: true });
+  const archive = execFileSync("git", ["archive", commit, "src", "tsconfig.json"], { cwd: ROOT });
+  execFileSync("tar", ["-x", "-C", sources], { input: archive });
+  compile(join(sources, "src/tsconfig.json"));
+  cpSync(join(sources, "dist"), join(AGAINST_FOLDER, "dist"), { recursive: true });
+}
+
+function compile(project: string): void {
+  const compiler = join(ROOT, "node_modules/typescript/bin/tsc");
   try {
     execFileSync(process.execPath, [compiler, "-p", project], { stdio: "ignore" });
   } catch {
     // The code was written all the same: a benchmark in the middle of an experiment must run.
-    console.log("The sources have errors of types: `npm run check` shows them.\n");
+    console.log(`${project} has errors of types: the compiler shows them.\n`);
   }
 }

@@ -1,80 +1,245 @@
+import { closeSync, existsSync, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import { floor, pair, peers } from "./contenders.ts";
+import { type FrontendCase, measureFrontend } from "./frontends.ts";
 import { type Bench, measureRequests, type RequestCase } from "./measure.ts";
-import { BROWSER_FIELDS, SIX_FIELDS, SIXTY_FIELDS } from "./requests.ts";
+import {
+  type BenchRequest,
+  BODY_PIECE_LENGTH,
+  BROWSER_FIELDS,
+  SIX_FIELDS,
+  SIXTY_FIELDS,
+} from "./requests.ts";
 import type { CaseResult } from "./results.ts";
+import { measureEvents, measureImport, measureMemory } from "./states.ts";
 
 /** Something to measure. */
 export interface BenchCase {
   readonly id: string;
   readonly title: string;
   /** Whether it is left out of the quick run. */
-  readonly isLong?: boolean;
-  run(bench: Bench): Promise<CaseResult>;
+  readonly isLong: boolean;
+  run(bench: Bench): CaseResult | Promise<CaseResult>;
 }
 
-const requests = (benchCase: RequestCase, isLong = false): BenchCase => ({
-  id: benchCase.id,
-  title: benchCase.title,
-  isLong,
-  run: (bench) => measureRequests(bench, benchCase),
-});
-
 const everybody = [floor, ...pair, ...peers];
-const browser = { fields: BROWSER_FIELDS };
-const small = { fields: SIX_FIELDS };
-const hello = { application: "hello" };
+const browser: BenchRequest = { fields: BROWSER_FIELDS };
+const small: BenchRequest = { fields: SIX_FIELDS };
 
-const helloCases: BenchCase[] = [
-  requests({
-    ...hello,
-    id: "hello/kept",
-    title: "Hello world, a browser's 20 header fields, kept connections",
-    request: browser,
+type Rest = Omit<RequestCase, "id" | "title" | "application" | "request"> & {
+  application?: string;
+  request?: BenchRequest;
+  isLong?: boolean;
+};
+
+/** A case of requests straight to the servers: hello world with a browser's fields unless it says otherwise. */
+function direct(id: string, title: string, rest: Rest = {}): BenchCase {
+  const { isLong = false, ...options } = rest;
+  const benchCase: RequestCase = { id, title, application: "hello", request: browser, ...options };
+  return { id, title, isLong, run: (bench) => measureRequests(bench, benchCase) };
+}
+
+const helloCases = [
+  direct("hello/kept", "Hello world, browser's header fields, kept connections", {
     contenders: [floor, ...pair],
   }),
-  requests({
-    ...hello,
-    id: "hello/new",
-    title: "Hello world, a browser's 20 header fields, one connection per request",
-    request: browser,
+  direct("hello/new", "Hello world, browser's header fields, one connection per request", {
+    contenders: [floor, ...pair],
     keep: false,
-    contenders: [floor, ...pair],
   }),
-];
-
-const peerCases: BenchCase[] = [
-  requests(
-    {
-      ...hello,
-      id: "peers/kept",
-      title: "Hello world, 6 header fields, kept connections",
-      request: small,
-      contenders: everybody,
-    },
-    true,
-  ),
-  requests(
-    {
-      ...hello,
-      id: "peers/new",
-      title: "Hello world, 6 header fields, one connection per request",
-      request: small,
-      keep: false,
-      contenders: everybody,
-    },
-    true,
-  ),
-];
-
-const variants: BenchCase[] = [
-  requests({ ...hello, id: "fields/6", title: "Hello world, 6 header fields", request: small }),
-  requests({
-    ...hello,
-    id: "fields/60",
-    title: "Hello world, 60 header fields",
+  direct("hello/6-fields/kept", "Hello world, 6 header fields, kept connections", {
+    request: small,
+    contenders: everybody,
+    isLong: true,
+  }),
+  direct("hello/6-fields/new", "Hello world, 6 header fields, one connection per request", {
+    request: small,
+    keep: false,
+    contenders: everybody,
+    isLong: true,
+  }),
+  direct("hello/60-fields/kept", "Hello world, 60 header fields, kept connections", {
     request: { fields: SIXTY_FIELDS },
   }),
+  direct("hello/tcp/kept", "Hello world over TCP, kept connections", { transport: "tcp" }),
+  direct("hello/tcp/new", "Hello world over TCP, one connection per request", {
+    transport: "tcp",
+    keep: false,
+  }),
+];
+
+const book: BenchRequest = { ...browser, url: "/books/42?edition=first" };
+const text = JSON.stringify({
+  items: Array.from({ length: 32 }, (_, id) => ({ id, name: `item ${id}`, n: 1 })),
+});
+const post: BenchRequest = {
+  method: "POST",
+  url: "/orders",
+  fields: [...BROWSER_FIELDS, ["Content-Type", "application/json"]],
+  body: Buffer.from(text),
+};
+
+const applicationCases = [
+  direct("express/kept", "Express 5, JSON route, kept connections", {
+    application: "express",
+    request: book,
+  }),
+  direct("express/new", "Express 5, JSON route, one connection per request", {
+    application: "express",
+    request: book,
+    keep: false,
+  }),
+  direct("post/kept", "POST of 1 KB of JSON, kept connections", { application: "post", request: post }),
+  direct("post/new", "POST of 1 KB of JSON, one connection per request", {
+    application: "post",
+    request: post,
+    keep: false,
+    isLong: true,
+  }),
+];
+
+const answerCases = ["64k", "1m"].flatMap((size) =>
+  ["buffer", "string", "stream"].map((how) =>
+    direct(`answer/${size}/${how}`, `Answer of ${size === "1m" ? "1 MB" : "64 KB"} as a ${how}`, {
+      application: "bytes",
+      request: { ...browser, url: `/${size}/${how}` },
+      connections: 8,
+      isLong: size === "1m",
+    }),
+  ),
+);
+
+/** About 100 MB, in whole pieces of the load generator's. */
+const TRANSFER_LENGTH = 1526 * BODY_PIECE_LENGTH;
+
+function makeFile(folder: string): NodeJS.ProcessEnv {
+  const path = join(folder, "file");
+  if (!existsSync(path)) {
+    const file = openSync(path, "w");
+    const piece = Buffer.alloc(BODY_PIECE_LENGTH, "x");
+    for (let length = 0; length < TRANSFER_LENGTH; length += piece.length) writeSync(file, piece);
+    closeSync(file);
+  }
+  return { BENCH_FILE: path, BENCH_FILE_LENGTH: String(TRANSFER_LENGTH) };
+}
+
+function transfer(id: string, title: string, application: string, request: BenchRequest): BenchCase {
+  const megabytes = TRANSFER_LENGTH / 1e6;
+  return direct(`transfer/${id}`, title, {
+    application,
+    request,
+    connections: 1,
+    megabytes,
+    prepare: makeFile,
+  });
+}
+
+const transferCases = [
+  transfer("down/written", "100 MB down, written in pieces of 64 KB, with Content-Length", "bytes", {
+    ...browser,
+    url: "/written/length",
+  }),
+  transfer("down/chunked", "100 MB down, written in pieces of 64 KB, length unknown", "bytes", {
+    ...browser,
+    url: "/written/chunked",
+  }),
+  transfer("down/file", "100 MB down, a file piped, with Content-Length", "bytes", {
+    ...browser,
+    url: "/file/length",
+  }),
+  transfer("up", "100 MB up, counted", "upload", { ...browser, method: "POST", bodyLength: TRANSFER_LENGTH }),
+];
+
+type FrontRest = Partial<FrontendCase> & { isLong?: boolean };
+
+function behind(frontend: "nginx" | "caddy", id: string, title: string, rest: FrontRest = {}): BenchCase {
+  const { isLong = true, ...options } = rest;
+  const benchCase: FrontendCase = {
+    id: `${frontend}/${id}`,
+    title,
+    frontend,
+    application: "hello",
+    url: "/",
+    fields: BROWSER_FIELDS,
+    keep: true,
+    forwarded: true,
+    ...options,
+  };
+  return { id: benchCase.id, title, isLong, run: (bench) => measureFrontend(bench, benchCase) };
+}
+
+const frontendCases = [
+  behind("nginx", "kept", "Behind nginx, browser's header fields, kept connections", { isLong: false }),
+  behind("nginx", "new", "Behind nginx, browser's header fields, one connection per request", {
+    keep: false,
+  }),
+  behind("nginx", "minimum", "Behind nginx, as few header fields as it sends, kept connections", {
+    fields: [],
+    forwarded: false,
+  }),
+  behind("caddy", "default", "Behind Caddy as it comes: FastCGI on new connections, HTTP on kept ones"),
+  behind("caddy", "new", "Behind Caddy, one connection per request for both", { keep: false }),
+];
+
+const stateCases: BenchCase[] = [
+  {
+    id: "events",
+    title: "Server-sent events to 500 clients",
+    isLong: false,
+    run: (bench) => measureEvents(bench, "events", "Server-sent events to 500 clients"),
+  },
+  {
+    id: "memory/idle",
+    title: "Memory of an idle kept connection",
+    isLong: false,
+    run: (bench) => measureMemory(bench, "memory/idle", "Memory of an idle kept connection", "hello"),
+  },
+  {
+    id: "memory/open",
+    title: "Memory of an open request and its connection",
+    isLong: false,
+    run: (bench) =>
+      measureMemory(bench, "memory/open", "Memory of an open request and its connection", "hold"),
+  },
+  {
+    id: "import",
+    title: "Time to import the module",
+    isLong: false,
+    run: (bench) => measureImport(bench, "import", "Time to import the module"),
+  },
+];
+
+/** Bare params and the Host field are five; the rest are header fields of the usual length. */
+function withParams(count: number): BenchRequest {
+  const more = Array.from(
+    { length: count - 5 },
+    (_, n) => [`X-Field-${n}`, "a value of usual length"] as const,
+  );
+  return { isBare: true, fields: [["Host", "www.example.com"], ...more] };
+}
+
+const scalingCases = [
+  ...[1, 8, 32, 256, 1000, 5000].map((connections) =>
+    direct(`scaling/connections/${connections}`, `Hello world, ${connections} connections`, {
+      connections,
+      isLong: connections !== 1 && connections !== 256,
+    }),
+  ),
+  ...[5, 25, 50, 100, 200].map((count) =>
+    direct(`scaling/params/${count}`, `Hello world, ${count} params`, {
+      request: withParams(count),
+      isLong: true,
+    }),
+  ),
 ];
 
 /** Everything, in the order of the table. */
-export const cases: readonly BenchCase[] = [...helloCases, ...variants, ...peerCases];
+export const cases: readonly BenchCase[] = [
+  ...helloCases,
+  ...applicationCases,
+  ...answerCases,
+  ...transferCases,
+  ...frontendCases,
+  ...stateCases,
+  ...scalingCases,
+];

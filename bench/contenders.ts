@@ -4,8 +4,10 @@ import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { NodeProcess } from "./node-process.ts";
+import { options } from "./options.ts";
 import {
   type Address,
+  AGAINST_FOLDER,
   CACHE,
   commandPath,
   hasCommand,
@@ -31,6 +33,8 @@ export interface Contender {
   readonly protocol: "fastcgi" | "http";
   /** Whether it serves one connection at a time: others would wait for ever. */
   readonly isSingle?: boolean;
+  /** Whether it closes each connection, wanted or not. */
+  readonly closes?: boolean;
   /** Further params that it needs. */
   readonly params?: readonly (readonly [string, string])[];
   isInstalled(): boolean;
@@ -53,18 +57,23 @@ export function socketPath(folder: string): string {
   return join(folder, `${++lastSocket}.sock`);
 }
 
-function nodeContender(kind: string, protocol: "fastcgi" | "http", name: string = kind): Contender {
+function nodeContender(
+  kind: string,
+  protocol: "fastcgi" | "http",
+  name: string = kind,
+  library: string = libraryPath(),
+): Contender {
   return {
     name,
     protocol,
-    isInstalled: () => kind !== "ours" || existsSync(libraryPath()),
+    isInstalled: () => kind !== "ours" || existsSync(library),
     async start({ application, transport, folder, nodeArgs = [], env = {} }) {
       const target = transport === "tcp" ? "tcp" : socketPath(folder);
       const script = join(CACHE, "bench/servers/server.js");
       const server = new NodeProcess<ServerCommand>(
         SERVER_CORE,
         [...nodeArgs, script, kind, application, target],
-        { BENCH_LIBRARY: libraryPath(), ...env },
+        { BENCH_LIBRARY: library, ...env },
       );
       const { address } = await server.firstMessage<Listening>();
       return {
@@ -84,11 +93,20 @@ export function libraryPath(): string {
 
 export const ours: Contender = nodeContender("ours", "fastcgi", "serve-fastcgi");
 export const nodeHTTP: Contender = nodeContender("node:http", "http");
-export const nodeFastCGI: Contender = nodeContender("node-fastcgi", "fastcgi");
+export const nodeFastCGI: Contender = { ...nodeContender("node-fastcgi", "fastcgi"), closes: true };
 export const floor: Contender = nodeContender("floor", "fastcgi", "bare net server (floor)");
 
+/** The library as it was at the commit that `--against` names. */
+const against: Contender = nodeContender(
+  "ours",
+  "fastcgi",
+  `serve-fastcgi, ${options.against}`,
+  join(AGAINST_FOLDER, "dist/index.js"),
+);
+
 /** The two that every case compares. */
-export const pair: readonly Contender[] = [ours, nodeHTTP];
+export const pair: readonly Contender[] =
+  options.against === undefined ? [ours, nodeHTTP] : [ours, against, nodeHTTP];
 
 function peerFile(name: string): string {
   return fileURLToPath(new URL(`peers/${name}`, import.meta.url));
@@ -135,7 +153,7 @@ function goContender(protocol: "fastcgi" | "http", name: string): Contender {
 }
 
 const libfcgi: Contender = {
-  name: "libfcgi (C)",
+  name: "libfcgi (C, one connection at a time)",
   protocol: "fastcgi",
   isSingle: true,
   isInstalled: () => hasCommand("cc") && existsSync("/usr/include/fcgiapp.h"),

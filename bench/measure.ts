@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Contender, pair, type RunningServer, type StartOptions } from "./contenders.ts";
 import type { LoadCommand, LoadResult, LoadTarget, ProbeResult } from "./load/messages.ts";
 import type { NodeProcess } from "./node-process.ts";
-import { cpuMicros, residentBytes } from "./processes.ts";
+import { cpuMicros, memoryOf } from "./processes.ts";
 import { type BenchRequest, encodeFastCGI, encodeHTTP } from "./requests.ts";
 import { type CaseResult, type Measurement, median, type Round } from "./results.ts";
 
@@ -32,12 +32,14 @@ export interface RequestCase {
   readonly connections?: number;
   readonly transport?: "unix" | "tcp";
   readonly contenders?: readonly Contender[];
-  readonly env?: NodeJS.ProcessEnv;
+  /** Makes what the application needs in a folder, and the variables that say where it is. */
+  readonly prepare?: (folder: string) => NodeJS.ProcessEnv;
   /** Megabytes that a request transfers: the value is then CPU time per megabyte, of one request per round. */
   readonly megabytes?: number;
 }
 
-interface Entry {
+/** A server of a case, running. */
+export interface Entry {
   readonly contender: Contender;
   readonly server: RunningServer;
   readonly target: LoadTarget;
@@ -67,9 +69,18 @@ export async function measureRequests(bench: Bench, benchCase: RequestCase): Pro
 }
 
 /** Starts a server and prepares the requests for it. */
-export async function startEntry(bench: Bench, benchCase: RequestCase, contender: Contender): Promise<Entry> {
-  const { application, transport = "unix", env = {}, keep = true } = benchCase;
-  const options: StartOptions = { application, transport, folder: bench.folder, env };
+export async function startEntry(
+  bench: Bench,
+  benchCase: Omit<RequestCase, "id" | "title">,
+  contender: Contender,
+): Promise<Entry> {
+  const { application, transport = "unix", prepare, keep = true } = benchCase;
+  const options: StartOptions = {
+    application,
+    transport,
+    folder: bench.folder,
+    env: prepare?.(bench.folder) ?? {},
+  };
   const server = await contender.start(options);
   const encode = contender.protocol === "fastcgi" ? encodeFastCGI : encodeHTTP;
   const params = [...(contender.params ?? []), ...(benchCase.request.params ?? [])];
@@ -77,7 +88,7 @@ export async function startEntry(bench: Bench, benchCase: RequestCase, contender
     address: server.address,
     protocol: contender.protocol,
     connections: contender.isSingle === true && keep ? 1 : (benchCase.connections ?? 32),
-    keep,
+    keep: keep && contender.closes !== true,
     request: encode({ ...benchCase.request, params }, keep),
     bodyLength: benchCase.request.bodyLength ?? 0,
   };
@@ -85,7 +96,7 @@ export async function startEntry(bench: Bench, benchCase: RequestCase, contender
 }
 
 /** All must give the same answer, or the comparison would mean nothing. */
-async function checkAnswers(bench: Bench, entries: readonly Entry[]): Promise<void> {
+export async function checkAnswers(bench: Bench, entries: readonly Entry[]): Promise<void> {
   let expected: number | undefined;
   for (const { contender, target } of entries) {
     if (target.bodyLength > 0) continue;
@@ -136,7 +147,7 @@ function watchMemory(pid: number, isWanted: boolean): { stop(): Promise<number> 
   let peakBytes = 0;
   const watching = (async () => {
     while (isWanted && !ended.signal.aborted) {
-      peakBytes = Math.max(peakBytes, residentBytes(pid));
+      peakBytes = Math.max(peakBytes, memoryOf(pid));
       await delay(20);
     }
     return peakBytes;
@@ -155,6 +166,8 @@ function summarise({ contender, rounds }: Entry): Measurement {
 
 /** The medians of rounds. */
 export function summary(name: string, rounds: readonly Round[]): Measurement {
+  const used = rounds.flatMap(({ usedBytes }) => (usedBytes === undefined ? [] : [usedBytes]));
+  const fronts = rounds.flatMap(({ frontMicros }) => (frontMicros === undefined ? [] : [frontMicros]));
   const peaks = rounds.flatMap(({ peakBytes }) => (peakBytes === undefined ? [] : [peakBytes]));
   return {
     name,
@@ -164,6 +177,8 @@ export function summary(name: string, rounds: readonly Round[]): Measurement {
     p50Micros: median(rounds.map((round) => round.p50Micros)),
     p99Micros: median(rounds.map((round) => round.p99Micros)),
     ...(peaks.length > 0 ? { peakBytes: Math.max(...peaks) } : {}),
+    ...(used.length > 0 ? { usedBytes: median(used) } : {}),
+    ...(fronts.length > 0 ? { frontMicros: median(fronts) } : {}),
     rounds,
   };
 }

@@ -53,10 +53,7 @@ export class NodeProcess<Command> {
         if (reply.error !== undefined) reject(new Error(reply.error));
         else resolve(reply.result as Result);
       };
-      const timer = setTimeout(
-        () => settle({ error: `no answer to ${JSON.stringify(command)}` }),
-        TIMEOUT_MS,
-      );
+      const timer = setTimeout(() => settle({ error: `no answer to ${nameOf(command)}` }), TIMEOUT_MS);
       this.#pending.set(id, settle);
       this.child.send({ id, command });
     });
@@ -65,4 +62,10 @@ export class NodeProcess<Command> {
   stop(): Promise<void> {
     return stop(this.child);
   }
+}
+
+function nameOf(command: unknown): string {
+  return typeof command === "object" && command !== null && "kind" in command
+    ? String(command.kind)
+    : String(command);
 }

@@ -13,6 +13,9 @@ export const CACHE: string = fileURLToPath(
   new URL("../node_modules/.cache/serve-fastcgi-bench", import.meta.url),
 );
 
+/** Where an older build of the library is, to be compared with. */
+export const AGAINST_FOLDER: string = `${CACHE}/against`;
+
 /** The core of the server under test. */
 export const SERVER_CORE = 0;
 /** The core of everything else: load generator, wrk, nginx, Caddy. */
@@ -108,7 +111,7 @@ function processTree(pid: number): number[] {
 }
 
 /** Bytes of memory that a process occupies. */
-export function residentBytes(pid: number): number {
+export function memoryOf(pid: number): number {
   const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"));
   return Number(match?.[1] ?? 0) * 1024;
 }

@@ -7,12 +7,12 @@ export function caseLines(result: CaseResult): string {
   for (const measurement of result.measurements) lines.push(`  ${measurementLine(measurement, result.unit)}`);
   const quotient = ratio(result);
   if (quotient !== undefined)
-    lines.push(`  ${"ours : node:http".padEnd(28)}${quotient.toFixed(2).padStart(9)}`);
+    lines.push(`  ${"ours : node:http".padEnd(40)}${quotient.toFixed(2).padStart(9)}`);
   return `${lines.join("\n")}\n`;
 }
 
 function measurementLine(measurement: Measurement, unit: string): string {
-  const columns = [measurement.name.padEnd(28), number(measurement.value).padStart(9), ` ${unit}`];
+  const columns = [measurement.name.padEnd(40), number(measurement.value).padStart(9), ` ${unit}`];
   if (measurement.lowest < measurement.value) columns.push(` (lowest ${number(measurement.lowest)})`);
   if (measurement.perSecond > 0) columns.push(`, ${number(measurement.perSecond)}/s`);
   if (measurement.p50Micros > 0) {
@@ -20,6 +20,9 @@ function measurementLine(measurement: Measurement, unit: string): string {
   }
   if (measurement.peakBytes !== undefined)
     columns.push(`, ${megabytes(measurement.peakBytes)} MB RSS at most`);
+  if (measurement.frontMicros !== undefined) columns.push(`, in front ${number(measurement.frontMicros)} µs`);
+  if (measurement.usedBytes !== undefined)
+    columns.push(`, ${number(measurement.usedBytes)} bytes of heap and buffers`);
   return columns.join("");
 }
 

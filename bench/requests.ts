@@ -18,6 +18,8 @@ export interface BenchRequest {
   readonly body?: Buffer;
   /** Length of a body that the load generator makes up while it sends. */
   readonly bodyLength?: number;
+  /** Whether to leave out all params but those that no request can do without. */
+  readonly isBare?: boolean;
   /** Further params that are no header fields: FastCGI only. */
   readonly params?: readonly (readonly [name: string, value: string])[];
 }
@@ -113,7 +115,13 @@ function paramsOf(request: BenchRequest): [string, string][] {
   const [path = "/", query = ""] = url.split("?");
   const length = contentLength(request);
   const type = request.fields.find(([name]) => name === "Content-Type")?.[1] ?? "";
-  const params: [string, string][] = [
+  const bare: [string, string][] = [
+    ["REQUEST_METHOD", method],
+    ["REQUEST_URI", url],
+    ["SERVER_PROTOCOL", "HTTP/1.1"],
+    ["REMOTE_ADDR", "192.0.2.17"],
+  ];
+  const whole: [string, string][] = [
     ["QUERY_STRING", query],
     ["REQUEST_METHOD", method],
     ["CONTENT_TYPE", type],
@@ -134,6 +142,7 @@ function paramsOf(request: BenchRequest): [string, string][] {
     ["SERVER_NAME", "www.example.com"],
     ["REDIRECT_STATUS", "200"],
   ];
+  const params = request.isBare === true ? bare : whole;
   for (const [name, value] of request.params ?? []) params.push([name, value]);
   for (const [name, value] of request.fields) {
     params.push([`HTTP_${name.toUpperCase().replaceAll("-", "_")}`, value]);

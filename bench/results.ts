@@ -8,6 +8,10 @@ export interface Round {
   readonly p99Micros: number;
   /** Largest memory seen during the round. */
   readonly peakBytes?: number;
+  /** Growth of the heap and of buffers, per connection or request. */
+  readonly usedBytes?: number;
+  /** CPU time per request of the web server in front. */
+  readonly frontMicros?: number;
 }
 
 /** The medians of one server's rounds. */
@@ -46,7 +50,7 @@ export function median(values: readonly number[]): number {
 
 /** Our value over that of node:http in the same case: below 1 we cost less. */
 export function ratio(result: CaseResult): number | undefined {
-  const ours = result.measurements.find(({ name }) => name.startsWith("serve-fastcgi"));
-  const theirs = result.measurements.find(({ name }) => name.startsWith("node:http"));
+  const ours = result.measurements.find(({ name }) => name === "serve-fastcgi");
+  const theirs = result.measurements.find(({ name }) => name === "node:http");
   return ours === undefined || theirs === undefined ? undefined : ours.value / theirs.value;
 }

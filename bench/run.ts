@@ -6,44 +6,36 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { build } from "./build.ts";
+import { build, buildAgainst } from "./build.ts";
 import { cases } from "./cases.ts";
 import type { LoadCommand } from "./load/messages.ts";
 import type { Plan } from "./measure.ts";
 import { NodeProcess } from "./node-process.ts";
+import { options } from "./options.ts";
 import { CACHE, LOAD_CORE } from "./processes.ts";
 import { caseLines } from "./report.ts";
 import type { CaseResult } from "./results.ts";
 
-const { values: options } = parseArgs({
-  options: {
-    quick: { type: "boolean", default: false },
-    only: { type: "string", multiple: true, default: [] },
-    rounds: { type: "string" },
-    ms: { type: "string" },
-    list: { type: "boolean", default: false },
-  },
-});
-
+const { only = [], quick = false } = options;
 const chosen = cases.filter(({ id, isLong }) =>
-  options.only.length > 0 ? options.only.some((part) => id.includes(part)) : !options.quick || !isLong,
+  only.length > 0 ? only.some((part) => id.includes(part)) : !quick || !isLong,
 );
 if (options.list) {
   for (const { id, title } of chosen) console.log(`${id.padEnd(24)}${title}`);
   process.exit();
 }
-if (chosen.length === 0) throw new RangeError(`no case's id has "${options.only.join('" or "')}" in it`);
+if (chosen.length === 0) throw new RangeError(`no case's id has "${only.join('" or "')}" in it`);
 
 const plan: Plan = {
-  isQuick: options.quick,
-  rounds: Number(options.rounds ?? (options.quick ? 3 : 5)),
-  roundMs: Number(options.ms ?? (options.quick ? 150 : 400)),
-  warmupMs: options.quick ? 300 : 500,
+  isQuick: quick,
+  rounds: Number(options.rounds ?? (quick ? 3 : 5)),
+  roundMs: Number(options.ms ?? (quick ? 150 : 400)),
+  warmupMs: quick ? 300 : 500,
 };
 
 const start = performance.now();
 build();
+if (options.against !== undefined) buildAgainst(options.against);
 const folder = mkdtempSync(join(tmpdir(), "serve-fastcgi-bench-"));
 const load = new NodeProcess<LoadCommand>(LOAD_CORE, [join(CACHE, "bench/load/load.js")]);
 const results: CaseResult[] = [];

@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { BODY_PIECE_LENGTH, encodeBodyPiece } from "../requests.ts";
 import { type AnswerReader, FastCGIAnswerReader, HTTPAnswerReader } from "./answers.ts";
 import type { LoadTarget } from "./messages.ts";
@@ -33,8 +34,17 @@ export class Lane {
   }
 
   /** Connects, so that the first request finds a connection. */
-  open(onOpen: () => void): void {
-    this.#connect().once("connect", onOpen);
+  async open(): Promise<void> {
+    for (;;) {
+      const socket = this.#connect();
+      const isOpen = await new Promise((resolve) => {
+        socket.once("connect", () => resolve(true));
+        socket.once("close", () => resolve(false));
+      });
+      if (isOpen) return;
+      // A unix socket refuses connections while the queue of its server is full.
+      await delay(20);
+    }
   }
 
   /** Sends the request. */

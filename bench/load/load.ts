@@ -27,7 +27,7 @@ class Load implements LaneOwner {
     if (!target.keep) return;
     for (let start = 0; start < this.#lanes.length; start += 100) {
       const group = this.#lanes.slice(start, start + 100);
-      await Promise.all(group.map((lane) => new Promise<void>((resolve) => lane.open(resolve))));
+      await Promise.all(group.map((lane) => lane.open()));
     }
   }
 

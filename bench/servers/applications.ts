@@ -9,6 +9,7 @@ const KB64 = Buffer.alloc(64 * 1024, "x");
 const MB1 = Buffer.alloc(1024 * 1024, "x");
 const TEXTS: Record<string, string> = { "64k": KB64.toString(), "1m": MB1.toString() };
 const BUFFERS: Record<string, Buffer> = { "64k": KB64, "1m": MB1 };
+const FILE_LENGTH = Number(process.env.BENCH_FILE_LENGTH ?? 0);
 const EVENT = `data: ${"x".repeat(92)}\n\n`;
 
 /** The applications of the benchmark: each the same code for every server. */
@@ -48,6 +49,7 @@ export const applications: Record<string, () => RequestListener | Promise<Reques
   },
   hold: () => (_req, res) => {
     held.add(res);
+    res.on("close", () => held.delete(res));
   },
   events: () => {
     setInterval(() => {
@@ -62,27 +64,41 @@ export const applications: Record<string, () => RequestListener | Promise<Reques
   },
 };
 
-/** Answers `/64k/buffer`, `/1m/string`, `/64k/stream`; `/file?path=…` with a whole file, with or without length. */
+/** Answers `/64k/buffer`, `/1m/string`, `/64k/stream`; `/file/length`, `/file/chunked`, `/written/length`. */
 function answerBytes(req: IncomingMessage, res: ServerResponse): void {
   const [, size = "", how = ""] = (req.url ?? "").split("/");
   res.setHeader("Content-Type", "application/octet-stream");
-  if (size === "file") {
-    if (how === "length") res.setHeader("Content-Length", process.env.BENCH_FILE_LENGTH ?? "0");
-    createReadStream(process.env.BENCH_FILE ?? "").pipe(res);
-  } else if (how === "stream") {
-    const buffer = BUFFERS[size]!;
-    let position = 0;
-    const stream = new Readable({
-      read() {
-        const piece = buffer.subarray(position, position + 16_384);
-        position += piece.length;
-        this.push(piece.length > 0 ? piece : null);
-      },
-    });
-    stream.pipe(res);
-  } else if (how === "string") {
-    res.end(TEXTS[size]);
-  } else {
-    res.end(BUFFERS[size]);
-  }
+  if (how === "length") res.setHeader("Content-Length", FILE_LENGTH);
+  if (size === "file") createReadStream(process.env.BENCH_FILE ?? "").pipe(res);
+  else if (size === "written") writePieces(res);
+  else if (how === "stream") streamOf(BUFFERS[size]!).pipe(res);
+  else if (how === "string") res.end(TEXTS[size]);
+  else res.end(BUFFERS[size]);
+}
+
+function streamOf(buffer: Buffer): Readable {
+  let position = 0;
+  return new Readable({
+    read() {
+      const piece = buffer.subarray(position, position + 16_384);
+      position += piece.length;
+      this.push(piece.length > 0 ? piece : null);
+    },
+  });
+}
+
+function writePieces(res: ServerResponse): void {
+  let rest = FILE_LENGTH;
+  const more = (): void => {
+    while (rest > 0) {
+      const piece = rest < KB64.length ? KB64.subarray(0, rest) : KB64;
+      rest -= piece.length;
+      if (!res.write(piece)) {
+        res.once("drain", more);
+        return;
+      }
+    }
+    res.end();
+  };
+  more();
 }
