@@ -1,0 +1,212 @@
+import type { IncomingMessage } from "node:http";
+
+/** One meta-variable: bytes as Latin-1, one character per byte. A name can occur several times. */
+export type Param = readonly [name: string, value: string];
+
+/** The part of a request that is read here. Express and Connect keep the whole target in `originalUrl`. */
+export interface MountedRequest
+  extends Pick<IncomingMessage, "method" | "url" | "httpVersion" | "headers" | "rawHeaders" | "socket"> {
+  readonly originalUrl?: string;
+  readonly baseUrl?: string;
+}
+
+/** What the meta-variables tell of the site, beyond the request itself. */
+export interface SiteOptions {
+  /**
+   * Folder of the scripts on the application's machine, for PHP and the like. The request's path is cut
+   * after its first segment that ends in `.php`: up to there it is SCRIPT_NAME, and SCRIPT_FILENAME below this
+   * folder; the rest is PATH_INFO. A path without such a segment stands for `index.php` in its folder.
+   */
+  documentRoot?: string;
+  /** The one script that answers all requests (a front controller), as an absolute path. */
+  scriptFilename?: string;
+  /**
+   * Whether the request came over TLS, for gateways behind something that ends TLS.
+   *
+   * @defaultValue whether the request's socket is a TLS socket
+   */
+  https?: boolean;
+  /** Further meta-variables, or others in place of the gateway's. `undefined` leaves one out. */
+  params?: ExtraParams | ((req: MountedRequest) => ExtraParams);
+}
+
+/** Meta-variables by name; strings are sent as UTF-8. */
+export type ExtraParams = Readonly<Record<string, string | undefined>>;
+
+/** Fields that concern the browser's connection only; and `Proxy`, which programs take for HTTP_PROXY. */
+const DROPPED = new Set([
+  "connection",
+  "content-length",
+  "content-type",
+  "keep-alive",
+  "proxy",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "upgrade",
+]);
+
+/** What may stand in SERVER_NAME: the Host field is the browser's word. */
+const HOST = /^(\[[\da-fA-F:.]+\]|[\w.-]+)(?::\d*)?$/;
+
+/**
+ * Writes the meta-variables of an HTTP request, as a web server passes them to a CGI or FastCGI program.
+ *
+ * REQUEST_URI is the whole target as received, SCRIPT_NAME the mount prefix and PATH_INFO the rest, decoded.
+ * Repeated header fields give repeated HTTP_* variables, as from nginx; `Cookie` is joined. Left out are
+ * `Proxy` (httpoxy), hop-by-hop fields, and fields with an underscore, which could pass for one with a dash.
+ * `Transfer-Encoding` stays, as a body of unknown length has no CONTENT_LENGTH.
+ *
+ * @see RFC 3875, section 4.1
+ */
+export function writeRequestParams(req: MountedRequest, site: SiteOptions = {}): Param[] {
+  const target = req.originalUrl ?? req.url ?? "/";
+  const query = target.indexOf("?");
+  const script = locateScript(req, pathOf(target), site);
+  const { socket, headers } = req;
+  const https = site.https ?? ("encrypted" in socket && socket.encrypted === true);
+  const params: Param[] = [
+    ["QUERY_STRING", query === -1 ? "" : target.slice(query + 1)],
+    ["REQUEST_METHOD", req.method ?? "GET"],
+    ["REQUEST_URI", target],
+    ...script,
+    ["SERVER_PROTOCOL", `HTTP/${req.httpVersion}`],
+    ["REQUEST_SCHEME", https ? "https" : "http"],
+    ["GATEWAY_INTERFACE", "CGI/1.1"],
+    ["SERVER_SOFTWARE", "serve-fastcgi"],
+    ["REMOTE_ADDR", socket.remoteAddress ?? ""],
+    ["REMOTE_PORT", String(socket.remotePort ?? "")],
+    ["SERVER_ADDR", socket.localAddress ?? ""],
+    ["SERVER_PORT", String(socket.localPort ?? (https ? 443 : 80))],
+    ["SERVER_NAME", serverName(req)],
+  ];
+  if (https) params.push(["HTTPS", "on"]);
+  if (headers["content-type"] !== undefined) params.push(["CONTENT_TYPE", headers["content-type"]]);
+  if (headers["content-length"] !== undefined && headers["transfer-encoding"] === undefined) {
+    params.push(["CONTENT_LENGTH", headers["content-length"]]);
+  }
+  writeHeaders(req, params);
+  const extra = typeof site.params === "function" ? site.params(req) : site.params;
+  return extra === undefined ? params : withExtra(params, extra);
+}
+
+function writeHeaders(req: MountedRequest, params: Param[]): void {
+  const { rawHeaders } = req;
+  let cookie: [string, string] | undefined;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!.toLowerCase();
+    const value = rawHeaders[i + 1]!;
+    if (name === ":authority" && req.headers.host === undefined) {
+      params.push(["HTTP_HOST", value]);
+    }
+    if (DROPPED.has(name) || name.includes("_") || name.startsWith(":")) continue;
+    if (name === "cookie" && cookie !== undefined) {
+      cookie[1] += `; ${value}`;
+      continue;
+    }
+    const param: [string, string] = [`HTTP_${name.toUpperCase().replaceAll("-", "_")}`, value];
+    if (name === "cookie") cookie = param;
+    params.push(param);
+  }
+}
+
+function serverName(req: MountedRequest): string {
+  const match = HOST.exec(req.headers.host ?? "");
+  if (match) return match[1]!;
+  const address = req.socket.localAddress ?? "localhost";
+  return address.includes(":") ? `[${address}]` : address;
+}
+
+function withExtra(params: Param[], extra: ExtraParams): Param[] {
+  const kept = params.filter(([name]) => !Object.hasOwn(extra, name));
+  for (const [name, value] of Object.entries(extra)) {
+    if (value !== undefined) kept.push([name, bytesOf(value)]);
+  }
+  return kept;
+}
+
+/** SCRIPT_NAME, PATH_INFO and, for programs that are files, SCRIPT_FILENAME and DOCUMENT_ROOT. */
+function locateScript(req: MountedRequest, wholePath: string, site: SiteOptions): Param[] {
+  const mount = mountPrefix(req, wholePath);
+  const prefix = decodePath(mount);
+  // At the mount point itself Express and Connect make "/" of nothing.
+  const path = wholePath === mount ? "" : decodePath(pathOf(req.url ?? "/"));
+  if (site.scriptFilename !== undefined) {
+    const folder = site.scriptFilename.replace(/[\\/][^\\/]*$/, "");
+    const script = `/${bytesOf(site.scriptFilename.slice(folder.length + 1))}`;
+    const named = path === script || path.startsWith(`${script}/`);
+    return [
+      ["SCRIPT_NAME", prefix + script],
+      ["PATH_INFO", named ? path.slice(script.length) : path],
+      ["SCRIPT_FILENAME", bytesOf(site.scriptFilename)],
+      ["DOCUMENT_ROOT", bytesOf(site.documentRoot ?? folder)],
+      ["REDIRECT_STATUS", "200"],
+    ];
+  }
+  if (site.documentRoot !== undefined) {
+    const root = bytesOf(site.documentRoot.replace(/\/+$/, ""));
+    const [script, rest] = splitScript(withoutDotSegments(path));
+    return [
+      ["SCRIPT_NAME", prefix + script],
+      ["PATH_INFO", rest],
+      ["SCRIPT_FILENAME", root + script],
+      ["DOCUMENT_ROOT", root],
+      // Without it php-cgi refuses to run scripts.
+      ["REDIRECT_STATUS", "200"],
+    ];
+  }
+  return [
+    ["SCRIPT_NAME", prefix],
+    ["PATH_INFO", path],
+  ];
+}
+
+function splitScript(path: string): [script: string, rest: string] {
+  const match = /^.*?\.php(?=\/|$)/i.exec(path);
+  if (match) return [match[0], path.slice(match[0].length)];
+  return [`${path.slice(0, path.lastIndexOf("/") + 1)}index.php`, ""];
+}
+
+/** Path of a request target: without query, and without scheme and authority of an absolute one. */
+function pathOf(target: string): string {
+  const path = target.replace(/[?#].*$/s, "").replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, "");
+  return path === "*" ? "" : path;
+}
+
+/**
+ * Returns the part of the path that an Express or Connect mount took off; nothing where a middleware rewrote
+ * `url`.
+ */
+export function mountPrefix(req: MountedRequest, wholePath: string = pathOf(req.originalUrl ?? "/")): string {
+  if (req.baseUrl !== undefined) return wholePath.startsWith(req.baseUrl) ? req.baseUrl : "";
+  if (req.originalUrl === undefined) return "";
+  const path = pathOf(req.url ?? "/");
+  if (wholePath.endsWith(path)) return wholePath.slice(0, wholePath.length - path.length);
+  return path === "/" ? wholePath : "";
+}
+
+/**
+ * Decodes percent-encoded bytes to Latin-1 characters. `%00` stays as it is: no path holds it, and C programs
+ * would take it for the end. So does what is no encoding.
+ */
+function decodePath(path: string): string {
+  return path.replace(/%(?!00)([\da-f]{2})/gi, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+}
+
+/** Removes `.` and `..` segments, backslashes counting as slashes: the result names nothing above the root. */
+function withoutDotSegments(path: string): string {
+  const segments: string[] = [];
+  const parts = path.split(/[\\/]/);
+  for (const part of parts) {
+    if (part === "..") segments.pop();
+    else if (part !== "." && part !== "") segments.push(part);
+  }
+  const isFolder = /^(|\.|\.\.)$/.test(parts.at(-1)!) && segments.length > 0;
+  return `/${segments.join("/")}${isFolder ? "/" : ""}`;
+}
+
+function bytesOf(text: string): string {
+  return Buffer.from(text).toString("latin1");
+}

@@ -1,0 +1,108 @@
+import type { NetConnectOpts } from "node:net";
+import { CGIHeadParser } from "../cgi/cgi-head.ts";
+import { ValueName } from "../protocol/constants.ts";
+import { RequestAbortedError } from "../protocol/errors.ts";
+import type { AnswerReceiver } from "./answer.ts";
+import { Exchange, type RequestOptions, type RequestParams } from "./exchange.ts";
+import { ConnectionPool, getValues, type PoolOptions } from "./pool.ts";
+import { FastCGIResponse, type RawFastCGIResponse } from "./response.ts";
+import { connectOptions, type FastCGITarget } from "./target.ts";
+
+/** Options of a {@link FastCGIClient}. */
+export interface FastCGIClientOptions extends PoolOptions {
+  /**
+   * Whether connections are kept and used again (FCGI_KEEP_CONN). Not the default, because an application that
+   * serves one connection at a time (a php-fpm worker, most programs with libfcgi) serves nobody else while
+   * one is kept.
+   *
+   * @defaultValue false
+   */
+  keepConn?: boolean;
+  /** Time in ms without progress until an answer begins; 0 for none. @defaultValue 0 */
+  timeoutMs?: number;
+  /** Largest length of a response head in bytes. @defaultValue 65536 */
+  maxHeadLength?: number;
+}
+
+/**
+ * Sends requests to a FastCGI application, as a web server does.
+ *
+ * Bodies stream both ways, and no faster than the slower side: memory is bounded by about 64 KiB for each
+ * stream. Kept connections do not keep the process alive.
+ *
+ * A request without a body, with an idempotent method, is sent a second time if it went to a kept connection
+ * that the application closed at that moment.
+ */
+export class FastCGIClient {
+  readonly #target: NetConnectOpts;
+  readonly #options: FastCGIClientOptions;
+  readonly #pool: ConnectionPool;
+
+  /** @throws RangeError or TypeError if `target` is no port and no path */
+  constructor(target: FastCGITarget, options: FastCGIClientOptions = {}) {
+    this.#target = connectOptions(target);
+    this.#options = options;
+    this.#pool = new ConnectionPool(this.#target, options);
+  }
+
+  /**
+   * Sends a request; resolves as soon as the head of the answer is here.
+   *
+   * Rejects with `RequestAbortedError` (`ERR_FCGI_ABORTED`, or `ERR_FCGI_CLOSED` if the connection failed; the
+   * system's error is its `cause`), `RequestRefusedError`, `ProtocolError`, or `FastCGIError` with
+   * `ERR_FCGI_HEAD` (the head is malformed) or `ERR_FCGI_TIMEOUT`.
+   *
+   * @param params the meta-variables, for instance REQUEST_METHOD and REQUEST_URI
+   */
+  request(params: RequestParams, options: RequestOptions = {}): Promise<FastCGIResponse> {
+    return new Promise((resolve, reject) => {
+      this.#start(params, options, {
+        parser: new CGIHeadParser(
+          this.#options.maxHeadLength === undefined ? {} : { maxHeadLength: this.#options.maxHeadLength },
+        ),
+        onHead: (head, streams) => resolve(new FastCGIResponse(head, streams)),
+        onError: reject,
+      });
+    });
+  }
+
+  /** Sends a request like {@link request}; resolves at the first sign of an answer, which is not parsed. */
+  requestRaw(params: RequestParams, options: RequestOptions = {}): Promise<RawFastCGIResponse> {
+    return new Promise((resolve, reject) => {
+      this.#start(params, options, { onStart: resolve, onError: reject });
+    });
+  }
+
+  /**
+   * Asks the application for values, on a connection of its own.
+   *
+   * @param names defaults to the three of the specification: FCGI_MAX_CONNS, FCGI_MAX_REQS, FCGI_MPXS_CONNS
+   * @returns the values that the application knows; numbers as decimal digits
+   * @see FastCGI 1.0, section 4.1
+   */
+  getValues(
+    names: Iterable<string> = Object.values(ValueName),
+    timeoutMs = 5000,
+  ): Promise<Map<string, string>> {
+    return getValues(this.#target, names, timeoutMs);
+  }
+
+  /** Lets the requests that were sent end, refuses others, and closes the connections. */
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+
+  /** Closes all connections at once; open requests fail with `error`. */
+  destroy(
+    error: Error = new RequestAbortedError("ERR_FCGI_CLOSED", "the FastCGI client was destroyed"),
+  ): void {
+    this.#pool.destroy(error);
+  }
+
+  #start(params: RequestParams, options: RequestOptions, receiver: AnswerReceiver): void {
+    const { keepConn = false, multiplex = false, timeoutMs = 0 } = this.#options;
+    const defaults = { keepConn: keepConn || multiplex, timeoutMs };
+    const exchange = new Exchange(params, { ...defaults, ...options }, receiver, this.#pool);
+    if (!exchange.isOver) this.#pool.submit(exchange);
+  }
+}

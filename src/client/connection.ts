@@ -1,0 +1,190 @@
+import net, { type NetConnectOpts, type Socket } from "node:net";
+import { WebServerConnection, type WebServerHandler } from "../connection/web-server.ts";
+import type { ProtocolStatus } from "../protocol/constants.ts";
+import { FastCGIError, RequestAbortedError } from "../protocol/errors.ts";
+import type { Exchange } from "./exchange.ts";
+import { describeTarget } from "./target.ts";
+
+/** Time in ms that an application has to confirm FCGI_ABORT_REQUEST before its connection is destroyed. */
+const ABORT_TIMEOUT_MS = 1000;
+
+/** What a {@link ClientConnection} tells its client. */
+export interface ConnectionOwner {
+  /** A request ended: the connection may take another. */
+  onRelease(connection: ClientConnection): void;
+  /** The connection is closed; its open requests hear it afterwards. */
+  onClose(connection: ClientConnection, error: FastCGIError): void;
+}
+
+/** One connection to an application, with the requests open on it. */
+export class ClientConnection implements WebServerHandler<Exchange> {
+  readonly #owner: ConnectionOwner;
+  readonly #socket: Socket;
+  readonly #name: string;
+  readonly #protocol: WebServerConnection<Exchange> = new WebServerConnection(this);
+  /** Requests begun, neither ended nor aborted. */
+  readonly #exchanges: Map<number, Exchange> = new Map();
+  /** Requests whose answer is not read at present: one is enough to stop reading. */
+  readonly #stalled: Set<Exchange> = new Set();
+  #begun = 0;
+  #isUsable = true;
+  #error: Error | undefined;
+  #abortTimer: NodeJS.Timeout | undefined;
+  #valuesListener: ((values: Map<string, string>) => void) | undefined;
+
+  constructor(target: NetConnectOpts, owner: ConnectionOwner) {
+    this.#owner = owner;
+    this.#name = describeTarget(target);
+    this.#socket = net.connect(target);
+    this.#socket.setNoDelay(true);
+    this.#socket.on("data", (chunk) => this.#onData(chunk));
+    this.#socket.on("drain", () => this.#onDrain());
+    this.#socket.on("end", () => this.#socket.destroy());
+    this.#socket.on("timeout", () => this.destroy());
+    this.#socket.on("error", (error) => {
+      this.#error ??= error;
+    });
+    this.#socket.on("close", () => this.#onClose());
+  }
+
+  /** Requests whose FCGI_END_REQUEST is still to come. */
+  get openRequests(): number {
+    return this.#protocol.openRequests;
+  }
+
+  /** Whether another request may begin here, now or after the present one. */
+  get isUsable(): boolean {
+    return this.#isUsable;
+  }
+
+  /** Begins a request. */
+  begin(exchange: Exchange): void {
+    const socket = this.#socket;
+    socket.ref();
+    socket.setTimeout(0);
+    // One write for the request and what is there of its body.
+    socket.cork();
+    const { requestId, bytes } = this.#protocol.begin(exchange, exchange);
+    this.#exchanges.set(requestId, exchange);
+    if (!exchange.keepConn) this.#isUsable = false;
+    this.#send(bytes);
+    exchange.attach(this, requestId, this.#begun > 0);
+    this.#begun++;
+    socket.uncork();
+  }
+
+  /** Writes part of a stream; false while the connection has enough to send. */
+  write(type: 5 | 8, requestId: number, content: Uint8Array): boolean {
+    this.#socket.cork();
+    this.#send(this.#protocol.stream(type, requestId, content));
+    this.#socket.uncork();
+    return !this.#socket.writableNeedDrain;
+  }
+
+  writeEnd(type: 5 | 8, requestId: number): void {
+    this.#send(this.#protocol.streamEnd(type, requestId));
+  }
+
+  /** Stops reading, for all requests of the connection, until {@link resume}: it has one flow control. */
+  pause(exchange: Exchange): void {
+    this.#stalled.add(exchange);
+    this.#socket.pause();
+  }
+
+  resume(exchange: Exchange): void {
+    if (this.#stalled.delete(exchange) && this.#stalled.size === 0) this.#socket.resume();
+  }
+
+  /** Ends a request before its answer ended; its exchange hears no more. */
+  abort(exchange: Exchange, requestId: number): void {
+    if (!this.#exchanges.delete(requestId)) return;
+    this.resume(exchange);
+    const isAlone = this.#exchanges.size === 0;
+    if (!exchange.keepConn || (this.#socket.connecting && isAlone)) {
+      this.destroy();
+      return;
+    }
+    this.#send(this.#protocol.abort(requestId));
+    this.#abortTimer ??= setTimeout(() => {
+      this.#abortTimer = undefined;
+      if (this.#exchanges.size === 0 && this.openRequests > 0) this.destroy();
+    }, ABORT_TIMEOUT_MS).unref();
+  }
+
+  /** Asks for values; the listener hears the first answer. */
+  getValues(names: Iterable<string>, listener: (values: Map<string, string>) => void): void {
+    this.#valuesListener = listener;
+    this.#send(this.#protocol.getValues(names));
+  }
+
+  /** Lets the process end while nothing is asked of the connection, and closes it after a time. */
+  idle(timeoutMs: number): void {
+    this.#socket.unref();
+    this.#socket.setTimeout(timeoutMs);
+  }
+
+  destroy(error?: Error): void {
+    this.#error ??= error;
+    this.#isUsable = false;
+    this.#socket.destroy();
+  }
+
+  onStdout(exchange: Exchange, content: Buffer): void {
+    exchange.onStdout(content);
+  }
+
+  onStderr(exchange: Exchange, content: Buffer): void {
+    exchange.onStderr(content);
+  }
+
+  onEnd(exchange: Exchange, appStatus: number, protocolStatus: ProtocolStatus): void {
+    this.#exchanges.delete(exchange.requestId);
+    this.resume(exchange);
+    // Where the body was cut short by an early answer, not all applications find the next request.
+    if (!exchange.isBodySent) this.#isUsable = false;
+    exchange.onEnd(appStatus, protocolStatus);
+  }
+
+  onValues(values: Map<string, string>): void {
+    this.#valuesListener?.(values);
+  }
+
+  #send(buffers: Uint8Array[]): void {
+    for (const buffer of buffers) this.#socket.write(buffer);
+  }
+
+  #onData(chunk: Buffer): void {
+    const open = this.openRequests;
+    try {
+      this.#protocol.push(chunk);
+    } catch (error) {
+      // What a listener of the caller's throws is the caller's.
+      if (!(error instanceof FastCGIError)) throw error;
+      this.destroy(error);
+      return;
+    }
+    if (this.openRequests === open) return;
+    if (this.#isUsable) this.#owner.onRelease(this);
+    // In mid-abort, too: what is not to be used again has nothing to wait for.
+    else if (this.#exchanges.size === 0) this.destroy();
+  }
+
+  #onDrain(): void {
+    for (const exchange of this.#exchanges.values()) exchange.onDrain();
+  }
+
+  #onClose(): void {
+    this.#isUsable = false;
+    clearTimeout(this.#abortTimer);
+    const cause = this.#error;
+    const what = cause ? `failed: ${cause.message}` : "was closed before the answer was complete";
+    const error =
+      cause instanceof FastCGIError
+        ? cause
+        : new RequestAbortedError("ERR_FCGI_CLOSED", `connection to ${this.#name} ${what}`, { cause });
+    this.#owner.onClose(this, error);
+    const exchanges = [...this.#exchanges.values()];
+    this.#exchanges.clear();
+    for (const exchange of exchanges) exchange.onClose(error);
+  }
+}

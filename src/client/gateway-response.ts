@@ -1,0 +1,119 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Socket } from "node:net";
+import { finished } from "node:stream/promises";
+import { FastCGIError } from "../protocol/errors.ts";
+import type { FastCGIResponse } from "./response.ts";
+
+/** Fields of one connection (RFC 9110, 7.6.1): the browser's has its own. */
+const HOP_BY_HOP = [
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+];
+
+/** Whether HTTP allows the answer no body, whatever the application sends. */
+export function isBodiless(req: IncomingMessage, { statusCode }: FastCGIResponse): boolean {
+  return req.method === "HEAD" || statusCode === 204 || statusCode === 304;
+}
+
+/**
+ * Puts the head of an answer on the response to the browser; it goes out with the first bytes of the body.
+ *
+ * @returns the length of the body as announced, if it is
+ * @throws FastCGIError `ERR_FCGI_HEAD` on a Content-Length that is none, or several that differ
+ */
+export function sendHead(res: ServerResponse, response: FastCGIResponse): number | undefined {
+  const { statusCode, rawHeaders } = response;
+  const fields = new Map<string, { name: string; values: string[] }>();
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!;
+    const field = fields.get(name.toLowerCase());
+    if (field) field.values.push(rawHeaders[i + 1]!);
+    else fields.set(name.toLowerCase(), { name, values: [rawHeaders[i + 1]!] });
+  }
+  for (const named of fields.get("connection")?.values.join().split(",") ?? []) {
+    fields.delete(named.trim().toLowerCase());
+  }
+  for (const name of HOP_BY_HOP) fields.delete(name);
+  const length = contentLength(fields.get("content-length")?.values ?? []);
+  fields.delete("content-length");
+  res.statusCode = statusCode;
+  // HTTP/2 has no reason phrase, and says so on stderr if it is given one.
+  if (res.req.httpVersionMajor < 2) res.statusMessage = response.statusMessage;
+  for (const { name, values } of fields.values()) {
+    res.setHeader(name, values.length === 1 ? values[0]! : values);
+  }
+  // RFC 9110, 8.6: never with 204.
+  if (length !== undefined && statusCode !== 204) res.setHeader("Content-Length", length);
+  return length;
+}
+
+/**
+ * Sends the body of an answer, no faster than the browser takes it, and ends the response.
+ *
+ * @throws Error if the answer is not complete: the response is then neither ended nor destroyed
+ */
+export async function sendBody(
+  res: ServerResponse,
+  { body, ended }: FastCGIResponse,
+  length: number | undefined,
+): Promise<void> {
+  // The head of an event stream must not wait for the first event.
+  if (body.readableLength === 0) res.flushHeaders();
+  let sent = 0;
+  const onDrain = () => body.resume();
+  res.on("drain", onDrain);
+  body.on("data", (chunk: Buffer) => {
+    sent += chunk.length;
+    if (length !== undefined && sent > length) {
+      body.destroy(lengthError(`longer than its Content-Length of ${length}`));
+    } else if (!res.write(chunk)) {
+      body.pause();
+    }
+  });
+  try {
+    await finished(body, { writable: false });
+    const { appStatus } = await ended;
+    if (length !== undefined && sent < length) {
+      throw lengthError(`${sent} bytes long, its Content-Length is ${length}`);
+    }
+    if (length === undefined && appStatus !== 0) {
+      throw new FastCGIError(
+        "ERR_FCGI_ABORTED",
+        `application ended with the status ${appStatus} in mid-answer`,
+      );
+    }
+    res.end();
+  } finally {
+    res.off("drain", onDrain);
+  }
+}
+
+/** Breaks off a response in a way that the browser notices. */
+export function destroyResponse(req: IncomingMessage, res: ServerResponse): void {
+  const { socket } = req;
+  // HTTP/1.0 ends bodies by closing the connection: only a reset is not an end. Plain TCP sockets can do that.
+  if (req.httpVersion === "1.0" && socket.constructor === Socket && socket.remoteAddress !== undefined) {
+    socket.resetAndDestroy();
+  }
+  res.destroy();
+}
+
+function contentLength(values: string[]): number | undefined {
+  if (values.length === 0) return undefined;
+  const [value] = values as [string];
+  if (!/^\d{1,15}$/.test(value) || values.some((other) => other !== value)) {
+    throw lengthError(
+      `of a Content-Length that is no length: ${JSON.stringify(values.join(", ").slice(0, 60))}`,
+    );
+  }
+  return Number(value);
+}
+
+function lengthError(what: string): FastCGIError {
+  return new FastCGIError("ERR_FCGI_HEAD", `answer of the application is ${what}`);
+}

@@ -1,0 +1,14 @@
+/** The web server's side: a client for FastCGI applications, and a gateway from HTTP to them. */
+export type { CGIHead } from "../cgi/cgi-head.ts";
+export type { ExtraParams, MountedRequest, SiteOptions } from "../cgi/request-params.ts";
+export { FastCGIClient, type FastCGIClientOptions } from "./client.ts";
+export type { RequestOptions, RequestParams } from "./exchange.ts";
+export { createGateway, type Gateway, type GatewayOptions } from "./gateway.ts";
+export type { RequestBody } from "./request-body.ts";
+export {
+  FastCGIResponse,
+  type RawFastCGIResponse,
+  type RequestEnd,
+  type ResponseHeaders,
+} from "./response.ts";
+export type { FastCGITarget } from "./target.ts";

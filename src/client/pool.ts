@@ -1,0 +1,194 @@
+import type { NetConnectOpts } from "node:net";
+import { ValueName } from "../protocol/constants.ts";
+import { FastCGIError, RequestAbortedError } from "../protocol/errors.ts";
+import { ClientConnection, type ConnectionOwner } from "./connection.ts";
+import type { Exchange, ExchangeOwner } from "./exchange.ts";
+import { describeTarget } from "./target.ts";
+
+/** Requests that we have open at once on one multiplexed connection, whatever the application allows. */
+const MAX_MULTIPLEXED = 100;
+
+/** How connections are shared and kept. */
+export interface PoolOptions {
+  /**
+   * Whether several requests share a connection where the application says that it allows it: it is asked once,
+   * by FCGI_GET_VALUES, before the first request. Connections are kept then. They have one flow control: an
+   * answer that is read slowly slows down its neighbours.
+   *
+   * @defaultValue false
+   */
+  multiplex?: boolean;
+  /** Connections at once; requests beyond wait for their turn. @defaultValue 100 */
+  maxConnections?: number;
+  /** Time in ms after which a kept connection without a request is closed. @defaultValue 10000 */
+  idleTimeoutMs?: number;
+}
+
+/** The connections to one application, and the requests that wait for one. */
+export class ConnectionPool implements ConnectionOwner, ExchangeOwner {
+  readonly #target: NetConnectOpts;
+  readonly #idleTimeoutMs: number;
+  readonly #connections: Set<ClientConnection> = new Set();
+  /** Connections without a request, the one used last at the end. */
+  readonly #idle: Set<ClientConnection> = new Set();
+  readonly #waiting: Set<Exchange> = new Set();
+  readonly #onClosed: (() => void)[] = [];
+  #maxConnections: number;
+  /** Requests at once on a connection; undefined until the application was asked. */
+  #perConnection: number | undefined;
+  #isAsking = false;
+  #isClosed = false;
+
+  constructor(target: NetConnectOpts, options: PoolOptions) {
+    this.#target = target;
+    this.#idleTimeoutMs = options.idleTimeoutMs ?? 10000;
+    this.#maxConnections = options.maxConnections ?? 100;
+    if (!options.multiplex) this.#perConnection = 1;
+  }
+
+  /** Sends a request as soon as a connection is there for it. */
+  submit(exchange: Exchange): void {
+    if (this.#isClosed) {
+      exchange.abort(new RequestAbortedError("ERR_FCGI_CLOSED", "the FastCGI client is closed"));
+      return;
+    }
+    if (this.#perConnection === undefined) this.#ask();
+    this.#dispatch(exchange, this.#idleConnection() ?? this.#sharedConnection(exchange));
+  }
+
+  /** Sends a request again, on a new connection. */
+  onStale(exchange: Exchange): void {
+    this.#dispatch(exchange, undefined);
+  }
+
+  onCancel(exchange: Exchange): void {
+    this.#waiting.delete(exchange);
+    this.#checkClosed();
+  }
+
+  onRelease(connection: ClientConnection): void {
+    for (const exchange of this.#waiting) {
+      if (connection.openRequests >= this.#perConnection! || !connection.isUsable) return;
+      this.#waiting.delete(exchange);
+      connection.begin(exchange);
+    }
+    if (connection.openRequests > 0) return;
+    if (this.#isClosed) {
+      connection.destroy();
+      return;
+    }
+    this.#idle.add(connection);
+    connection.idle(this.#idleTimeoutMs);
+  }
+
+  onClose(connection: ClientConnection): void {
+    this.#connections.delete(connection);
+    this.#idle.delete(connection);
+    this.#sendWaiting();
+    this.#checkClosed();
+  }
+
+  /** Refuses further requests and closes what is idle; resolves when the last request ended. */
+  close(): Promise<void> {
+    this.#isClosed = true;
+    for (const connection of this.#idle) connection.destroy();
+    return new Promise((resolve) => {
+      this.#onClosed.push(resolve);
+      this.#checkClosed();
+    });
+  }
+
+  destroy(error: Error): void {
+    this.#isClosed = true;
+    for (const exchange of this.#waiting) exchange.abort(error);
+    for (const connection of this.#connections) connection.destroy(error);
+  }
+
+  #dispatch(exchange: Exchange, free: ClientConnection | undefined): void {
+    const connection = free ?? this.#newConnection();
+    if (connection === undefined) {
+      this.#waiting.add(exchange);
+      return;
+    }
+    this.#idle.delete(connection);
+    connection.begin(exchange);
+  }
+
+  #idleConnection(): ClientConnection | undefined {
+    // The one used last: it is the least likely to be stale, and the others get their time-out.
+    let last: ClientConnection | undefined;
+    for (const connection of this.#idle) if (connection.isUsable) last = connection;
+    return last;
+  }
+
+  #sharedConnection(exchange: Exchange): ClientConnection | undefined {
+    const perConnection = this.#perConnection ?? 1;
+    if (perConnection === 1 || !exchange.keepConn) return undefined;
+    for (const connection of this.#connections) {
+      if (connection.isUsable && connection.openRequests < perConnection) return connection;
+    }
+    return undefined;
+  }
+
+  #newConnection(): ClientConnection | undefined {
+    if (this.#perConnection === undefined || this.#connections.size >= this.#maxConnections) return undefined;
+    const connection = new ClientConnection(this.#target, this);
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  #sendWaiting(): void {
+    for (const exchange of this.#waiting) {
+      const connection = this.#sharedConnection(exchange) ?? this.#newConnection();
+      if (connection === undefined) return;
+      this.#waiting.delete(exchange);
+      this.#dispatch(exchange, connection);
+    }
+  }
+
+  #ask(): void {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    getValues(this.#target, Object.values(ValueName), 1000)
+      // An application that does not answer does not multiplex; if it is not there, the requests find out.
+      .catch(() => new Map<string, string>())
+      .then((values) => {
+        const isAllowed = values.get(ValueName.MPXS_CONNS) === "1";
+        const maxRequests = Number(values.get(ValueName.MAX_REQS)) || MAX_MULTIPLEXED;
+        const maxConnections = Number(values.get(ValueName.MAX_CONNS)) || this.#maxConnections;
+        this.#perConnection = isAllowed ? Math.min(maxRequests, MAX_MULTIPLEXED) : 1;
+        this.#maxConnections = Math.min(maxConnections, this.#maxConnections);
+        this.#sendWaiting();
+      });
+  }
+
+  #checkClosed(): void {
+    if (!this.#isClosed || this.#connections.size > 0 || this.#waiting.size > 0) return;
+    for (const resolve of this.#onClosed.splice(0)) resolve();
+  }
+}
+
+/** Asks an application for values, on a connection of its own. */
+export function getValues(
+  target: NetConnectOpts,
+  names: Iterable<string>,
+  timeoutMs: number,
+): Promise<Map<string, string>> {
+  return new Promise((resolve, reject) => {
+    const connection = new ClientConnection(target, {
+      onRelease: () => {},
+      onClose: (_, error) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    });
+    const timer = setTimeout(() => {
+      const message = `${describeTarget(target)} did not answer FCGI_GET_VALUES within ${timeoutMs} ms`;
+      connection.destroy(new FastCGIError("ERR_FCGI_TIMEOUT", message));
+    }, timeoutMs);
+    connection.getValues(names, (values) => {
+      resolve(values);
+      connection.destroy();
+    });
+  });
+}
