@@ -19,6 +19,8 @@ export interface BenchCase {
   readonly title: string;
   /** Whether it is left out of the quick run. */
   readonly isLong: boolean;
+  /** The requests, if they go straight to the servers. */
+  readonly requests?: RequestCase;
   run(bench: Bench): CaseResult | Promise<CaseResult>;
 }
 
@@ -36,7 +38,7 @@ type Rest = Omit<RequestCase, "id" | "title" | "application" | "request"> & {
 function direct(id: string, title: string, rest: Rest = {}): BenchCase {
   const { isLong = false, ...options } = rest;
   const benchCase: RequestCase = { id, title, application: "hello", request: browser, ...options };
-  return { id, title, isLong, run: (bench) => measureRequests(bench, benchCase) };
+  return { id, title, isLong, requests: benchCase, run: (bench) => measureRequests(bench, benchCase) };
 }
 
 const helloCases = [

@@ -11,6 +11,8 @@ export interface Plan {
   readonly isQuick: boolean;
   readonly rounds: number;
   readonly roundMs: number;
+  /** Requests of the warm-up, so that the code is compiled; and its longest duration. */
+  readonly warmupRequests: number;
   readonly warmupMs: number;
 }
 
@@ -31,6 +33,7 @@ export interface RequestCase {
   readonly keep?: boolean;
   readonly connections?: number;
   readonly transport?: "unix" | "tcp";
+  readonly nodeArgs?: readonly string[];
   readonly contenders?: readonly Contender[];
   /** Makes what the application needs in a folder, and the variables that say where it is. */
   readonly prepare?: (folder: string) => NodeJS.ProcessEnv;
@@ -54,10 +57,11 @@ export async function measureRequests(bench: Bench, benchCase: RequestCase): Pro
       if (contender.isInstalled()) entries.push(await startEntry(bench, benchCase, contender));
     }
     await checkAnswers(bench, entries);
-    for (const entry of entries) await runRound(bench, benchCase, entry, bench.plan.warmupMs);
+    const { warmupMs, warmupRequests, roundMs } = bench.plan;
+    for (const entry of entries) await runRound(bench, benchCase, entry, warmupMs, warmupRequests);
     for (let round = 0; round < bench.plan.rounds; round++) {
       for (const entry of entries) {
-        entry.rounds.push(await runRound(bench, benchCase, entry, bench.plan.roundMs));
+        entry.rounds.push(await runRound(bench, benchCase, entry, roundMs));
       }
     }
   } finally {
@@ -70,15 +74,16 @@ export async function measureRequests(bench: Bench, benchCase: RequestCase): Pro
 
 /** Starts a server and prepares the requests for it. */
 export async function startEntry(
-  bench: Bench,
+  bench: Pick<Bench, "folder">,
   benchCase: Omit<RequestCase, "id" | "title">,
   contender: Contender,
 ): Promise<Entry> {
-  const { application, transport = "unix", prepare, keep = true } = benchCase;
+  const { application, transport = "unix", nodeArgs = [], prepare, keep = true } = benchCase;
   const options: StartOptions = {
     application,
     transport,
     folder: bench.folder,
+    nodeArgs,
     env: prepare?.(bench.folder) ?? {},
   };
   const server = await contender.start(options);
@@ -108,7 +113,13 @@ export async function checkAnswers(bench: Bench, entries: readonly Entry[]): Pro
   }
 }
 
-async function runRound(bench: Bench, benchCase: RequestCase, entry: Entry, ms: number): Promise<Round> {
+async function runRound(
+  bench: Bench,
+  benchCase: RequestCase,
+  entry: Entry,
+  ms: number,
+  most: number = Number.MAX_SAFE_INTEGER,
+): Promise<Round> {
   const { load } = bench;
   const { pid } = entry.server;
   const isTransfer = benchCase.megabytes !== undefined;
@@ -119,7 +130,7 @@ async function runRound(bench: Bench, benchCase: RequestCase, entry: Entry, ms: 
   }
   const cpuBefore = cpuMicros(pid);
   const peak = watchMemory(pid, isTransfer);
-  const requests = isTransfer ? 1 : Number.MAX_SAFE_INTEGER;
+  const requests = isTransfer ? 1 : most;
   const result = await load.call<LoadResult>({
     kind: "run",
     milliseconds: isTransfer ? 60_000 : ms,

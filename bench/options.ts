@@ -7,6 +7,7 @@ export interface Options {
   readonly rounds?: string;
   readonly ms?: string;
   readonly against?: string;
+  readonly update?: boolean;
   readonly list?: boolean;
   readonly lines?: string;
 }
@@ -19,6 +20,7 @@ export const options: Options = parseArgs({
     rounds: { type: "string" },
     ms: { type: "string" },
     against: { type: "string" },
+    update: { type: "boolean" },
     list: { type: "boolean" },
     lines: { type: "string" },
   },

@@ -1,11 +1,8 @@
-/**
- * Measures the library against `node:http` and others: see README.md in this folder.
- *
- *     npm run bench -- [--quick] [--only <part of a case's id>]… [--rounds <n>] [--ms <length of a round>]
- */
+/** Measures the library against `node:http` and others: see README.md in this folder. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { build, buildAgainst } from "./build.ts";
 import { cases } from "./cases.ts";
 import type { LoadCommand } from "./load/messages.ts";
@@ -15,6 +12,7 @@ import { options } from "./options.ts";
 import { CACHE, LOAD_CORE } from "./processes.ts";
 import { caseLines } from "./report.ts";
 import type { CaseResult } from "./results.ts";
+import { writeResults } from "./write-results.ts";
 
 const { only = [], quick = false } = options;
 const chosen = cases.filter(({ id, isLong }) =>
@@ -29,8 +27,9 @@ if (chosen.length === 0) throw new RangeError(`no case's id has "${only.join('" 
 const plan: Plan = {
   isQuick: quick,
   rounds: Number(options.rounds ?? (quick ? 3 : 5)),
-  roundMs: Number(options.ms ?? (quick ? 150 : 400)),
-  warmupMs: quick ? 300 : 500,
+  roundMs: Number(options.ms ?? (quick ? 150 : 300)),
+  warmupRequests: quick ? 10_000 : 15_000,
+  warmupMs: quick ? 500 : 1000,
 };
 
 const start = performance.now();
@@ -49,4 +48,9 @@ try {
   await load.stop();
   rmSync(folder, { recursive: true, force: true });
 }
+// The files in this folder show a whole run, or what was measured again on purpose.
+const isWhole = only.length === 0 && !quick;
+const output = isWhole || options.update === true ? fileURLToPath(new URL(".", import.meta.url)) : CACHE;
+writeResults(output, plan, results, options.update === true);
+console.log(`Written to ${output}: results.json, results.svg, scaling.svg`);
 console.log(`${((performance.now() - start) / 1000).toFixed(0)} s`);

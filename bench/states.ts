@@ -46,7 +46,7 @@ export async function measureMemory(
   const connections = 2000;
   const rounds: Round[][] = pair.map(() => []);
   // A process of its own per round: memory that was freed once is not given back, and would be found again.
-  for (let round = 0; round < Math.min(3, bench.plan.rounds); round++) {
+  for (let round = 0; round < (bench.plan.isQuick ? 1 : 3); round++) {
     const measured = await eachEntry(bench, application, connections, (entry) =>
       growth(bench, entry, application === "hold"),
     );

@@ -1,0 +1,88 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { cpus, release, totalmem, type } from "node:os";
+import { join } from "node:path";
+import { drawResults, drawScaling } from "./chart.ts";
+import type { Plan } from "./measure.ts";
+import { isPinned, versionOf } from "./processes.ts";
+import { markdown } from "./report.ts";
+import type { BenchResults, CaseResult } from "./results.ts";
+
+const START = "<!-- results -->";
+const END = "<!-- end of results -->";
+
+/**
+ * Writes results.json, results.svg and scaling.svg into a folder, and the tables into its README.md if it has
+ * one with a place for them.
+ *
+ * @param isUpdate whether the cases replace those of the same id in results.json and leave the others
+ */
+export function writeResults(
+  folder: string,
+  plan: Plan,
+  cases: readonly CaseResult[],
+  isUpdate: boolean,
+): void {
+  const file = join(folder, "results.json");
+  const old =
+    isUpdate && existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as BenchResults).cases : [];
+  const kept = old.map((result) => cases.find(({ id }) => id === result.id) ?? result);
+  const added = cases.filter(({ id }) => old.every((result) => result.id !== id));
+  const results: BenchResults = { ...circumstances(plan), cases: [...kept, ...added] };
+  writeFileSync(file, `${JSON.stringify(results, undefined, 1)}\n`);
+  writeFileSync(join(folder, "results.svg"), drawResults(results));
+  writeFileSync(join(folder, "scaling.svg"), drawScaling(results));
+  const readme = join(folder, "README.md");
+  if (!existsSync(readme)) return;
+  const text = readFileSync(readme, "utf8");
+  const [before, after] = [text.indexOf(START), text.indexOf(END)];
+  if (before < 0 || after < 0) return;
+  writeFileSync(readme, `${text.slice(0, before)}${START}\n\n${markdown(results)}\n${text.slice(after)}`);
+}
+
+function circumstances(plan: Plan): Omit<BenchResults, "cases"> {
+  const [core] = cpus();
+  const versions: Record<string, string | undefined> = {
+    "Node.js": process.version,
+    commit: commit(),
+    Express: packageVersion("express"),
+    "node-fastcgi": packageVersion("node-fastcgi"),
+    nginx: versionOf("nginx", "-v"),
+    Caddy: versionOf("caddy", "version"),
+    wrk: versionOf("wrk", "-v"),
+    Go: versionOf("go", "version"),
+    "php-fpm": versionOf("php-fpm8.2", "-v") ?? versionOf("php-fpm", "-v"),
+  };
+  const known = Object.entries(versions).flatMap(([name, version]) =>
+    version === undefined ? [] : [[name, version]],
+  );
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    machine: {
+      processor: core?.model ?? "unknown",
+      cores: String(cpus().length),
+      memory: `${Math.round(totalmem() / 2 ** 30)} GB`,
+      system: `${type()} ${release()}`,
+    },
+    versions: Object.fromEntries(known),
+    method: { rounds: plan.rounds, roundMs: plan.roundMs, isQuick: plan.isQuick, isPinned: isPinned() },
+  };
+}
+
+function commit(): string | undefined {
+  try {
+    return execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
+  } catch {
+    return undefined;
+  }
+}
+
+function packageVersion(name: string): string | undefined {
+  try {
+    const file = createRequire(import.meta.url).resolve(`${name}/package.json`);
+    return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+  } catch {
+    return undefined;
+  }
+}
