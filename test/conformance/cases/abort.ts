@@ -1,0 +1,152 @@
+import type { Link } from "../link.ts";
+import { type Bench, check, type Section, same, section } from "../suite.ts";
+import * as wire from "../wire.ts";
+
+export const abort: Section = section("5.4", "FCGI_ABORT_REQUEST");
+const { must, should } = abort;
+
+/** States in which a request can be aborted: what was sent of it, and what to wait for. */
+const states: [string, (t: Bench, link: Link) => Promise<void>][] = [
+  ["right after BEGIN_REQUEST", async (_t, link) => link.send(wire.begin(1, 1))],
+  ["within PARAMS", async (t, link) => link.send(t.head(1, "/params").subarray(0, -8))],
+  ["after PARAMS, before STDIN", async (t, link) => link.send(t.head(1, "/stdin", { body: "0123456789" }))],
+  [
+    "within STDIN",
+    async (t, link) =>
+      link.send(t.head(1, "/stdin", { body: "0123456789" }), wire.record(wire.STDIN, 1, "0123")),
+  ],
+  ["while the application works", async (t, link) => link.send(t.request(1, "/never"))],
+  [
+    "in the midst of the answer",
+    async (t, link) => {
+      link.send(t.request(1, "/stream"));
+      await link.output(1, "first");
+    },
+  ],
+];
+
+for (const [state, arrive] of states) {
+  must(`aborted ${state}, a request gets END_REQUEST with REQUEST_COMPLETE`, async (t) => {
+    const link = await t.open();
+    await arrive(t, link);
+    await t.serves();
+    link.send(wire.record(wire.ABORT_REQUEST, 1));
+    same((await link.answer(1)).protocolStatus, 0, "protocolStatus");
+  });
+
+  should(`aborted ${state}, a request gets it within 100 ms`, async (t) => {
+    let fastest = Number.POSITIVE_INFINITY;
+    // Three tries, because a busy machine may hold up any of them.
+    for (let n = 0; n < 3 && fastest > 100; n++) {
+      const link = await t.open();
+      await arrive(t, link);
+      await t.serves();
+      const start = performance.now();
+      link.send(wire.record(wire.ABORT_REQUEST, 1));
+      fastest = Math.min(fastest, (await link.answer(1)).endedAt - start);
+    }
+    check(fastest <= 100, `it took ${Math.round(fastest)} ms`);
+  });
+
+  must(`aborted ${state}, a request leaves its connection usable (KEEP_CONN)`, async (t) => {
+    const link = await t.open();
+    await arrive(t, link);
+    link.send(wire.record(wire.ABORT_REQUEST, 1));
+    await link.answer(1);
+    await t.servesOn(link, 2, "after");
+    check(!link.hasEnded(1) && link.begun(1).records.length === 0, "something came after END_REQUEST");
+  });
+
+  must(`aborted ${state}, a request leaves its id free for the next one`, async (t) => {
+    const link = await t.open();
+    await arrive(t, link);
+    link.send(wire.record(wire.ABORT_REQUEST, 1));
+    await link.answer(1);
+    await t.servesOn(link, 1, "after");
+  });
+}
+
+must("aborted without KEEP_CONN, a request is ended and its connection closed", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/never", { flags: 0 }), wire.record(wire.ABORT_REQUEST, 1));
+  await link.answer(1);
+  await link.closed();
+});
+
+must(
+  "late output of an aborted request never appears, not even in the next answer under its id",
+  async (t) => {
+    const link = await t.open();
+    link.send(t.request(1, "/ticks?token=old"));
+    await link.output(1, "tick old");
+    link.send(wire.record(wire.ABORT_REQUEST, 1));
+    await link.answer(1);
+    const answer = await t.ask(link, 1, "/ticks?token=new");
+    check(!answer.stdout.includes("old"), "output of the aborted request in the next one");
+    same(answer.text, "tick new\n".repeat(20), "the next answer");
+  },
+);
+
+must("an ABORT_REQUEST with padding is one", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/never"), wire.record(wire.ABORT_REQUEST, 1, "", { padding: 255 }));
+  same((await link.answer(1)).protocolStatus, 0, "protocolStatus");
+});
+
+must("an ABORT_REQUEST in one write with its whole request is answered once", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/never"), wire.record(wire.ABORT_REQUEST, 1));
+  await link.answer(1);
+  await t.servesOn(link, 2, "fence");
+  check(!link.hasEnded(1), "a second END_REQUEST");
+});
+
+must("two ABORT_REQUESTs for one request are answered with one END_REQUEST", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/never"), wire.record(wire.ABORT_REQUEST, 1), wire.record(wire.ABORT_REQUEST, 1));
+  await link.answer(1);
+  await t.servesOn(link, 2, "fence");
+  check(!link.hasEnded(1), "a second END_REQUEST");
+});
+
+must("an ABORT_REQUEST that crosses the end of its request does no harm", async (t) => {
+  const link = await t.open();
+  link.send(t.tokenRequest(1, "crossed"), wire.record(wire.ABORT_REQUEST, 1));
+  await link.answer(1);
+  await t.servesOn(link, 2, "fence");
+  check(!link.hasEnded(1), "a second END_REQUEST");
+});
+
+should("an ABORT_REQUEST with content and padding is one", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/never"), wire.record(wire.ABORT_REQUEST, 1, "content", { padding: 255 }));
+  same((await link.answer(1)).protocolStatus, 0, "protocolStatus");
+});
+
+must("STDIN that follows an ABORT_REQUEST is ignored", async (t) => {
+  const link = await t.open();
+  link.send(t.head(1, "/stdin", { body: "0123" }), wire.record(wire.STDIN, 1, "01"));
+  link.send(wire.record(wire.ABORT_REQUEST, 1), wire.record(wire.STDIN, 1, "23"), wire.record(wire.STDIN, 1));
+  await link.answer(1);
+  await t.servesOn(link, 2, "fence");
+  check(!link.hasEnded(1) && link.begun(1).records.length === 0, "something came after END_REQUEST");
+});
+
+must("an aborted large answer ends between two records", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/large?bytes=100000000"));
+  await link.until("the begin of the answer", () => link.received > 100000);
+  link.send(wire.record(wire.ABORT_REQUEST, 1));
+  const answer = await link.answer(1);
+  check(answer.body.length < 100000000, "the whole answer was sent");
+  await t.servesOn(link, 1, "after");
+});
+
+should("100 requests begun and aborted one after the other are each ended", async (t) => {
+  const link = await t.open();
+  for (let n = 0; n < 100; n++) {
+    link.send(t.request(1, "/never"), wire.record(wire.ABORT_REQUEST, 1));
+    await link.answer(1);
+  }
+  await t.servesOn(link, 1, "after");
+});

@@ -1,0 +1,200 @@
+import { check, type Section, same, section } from "../suite.ts";
+import * as wire from "../wire.ts";
+
+export const multiplexing: Section = section("3.3-mpx", "Multiplexing, where FCGI_MPXS_CONNS is 1");
+
+function must(title: string, run: Parameters<typeof multiplexing.must>[1]): void {
+  multiplexing.must(title, async (t) => {
+    await t.needsMultiplexing();
+    await run(t);
+  });
+}
+function should(title: string, run: Parameters<typeof multiplexing.should>[1]): void {
+  multiplexing.should(title, async (t) => {
+    await t.needsMultiplexing();
+    await run(t);
+  });
+}
+
+must("requests whose PARAMS interleave are told apart", async (t) => {
+  const link = await t.open();
+  const ids = [1, 2, 3];
+  const lists = ids.map((id) => wire.pairs([...t.params("/params"), ["CONF_TOKEN", `id${id}`]]));
+  link.send(...ids.map((id) => wire.begin(id, 1)));
+  for (let at = 0; at < lists[0]!.length; at += 10) {
+    link.send(...ids.map((id, n) => wire.record(wire.PARAMS, id, lists[n]!.subarray(at, at + 10))));
+  }
+  link.send(
+    ...ids.map((id) => wire.record(wire.PARAMS, id)),
+    ...ids.map((id) => wire.record(wire.STDIN, id)),
+  );
+  for (const id of ids) t.served(await link.answer(id), `id${id}`);
+});
+
+must("requests whose STDIN interleaves are told apart", async (t) => {
+  const link = await t.open();
+  const lengths = [10, 20, 30];
+  for (const [n, length] of lengths.entries()) {
+    link.send(t.head(n + 1, "/stdin", { body: "x".repeat(length) }));
+  }
+  for (let round = 0; round < 10; round++) {
+    for (const [n, length] of lengths.entries()) {
+      link.send(wire.record(wire.STDIN, n + 1, "x".repeat(length / 10)));
+    }
+  }
+  for (const n of [1, 2, 3]) link.send(wire.record(wire.STDIN, n));
+  for (const [n, length] of lengths.entries()) {
+    same((await link.answer(n + 1)).text.split(" ")[0], String(length), "length of the body that arrived");
+  }
+});
+
+must("a later request that is complete earlier is answered first", async (t) => {
+  const link = await t.open();
+  const first = t.tokenRequest(1, "first");
+  link.send(first.subarray(0, -8), t.tokenRequest(2, "second"));
+  t.served(await link.answer(2), "second");
+  link.send(first.subarray(-8));
+  t.served(await link.answer(1), "first");
+});
+
+must("100 requests at once are all answered, each under its id", async (t) => {
+  const max = Number((await t.value("FCGI_MAX_REQS")) ?? 100);
+  const link = await t.open();
+  const ids = Array.from({ length: Math.min(100, max) }, (_, n) => n + 1);
+  link.send(...ids.map((id) => t.tokenRequest(id, `token${id}`)));
+  for (const id of ids) t.served(await link.answer(id), `token${id}`);
+});
+
+must("100 requests begun before any goes on are all answered", async (t) => {
+  const max = Number((await t.value("FCGI_MAX_REQS")) ?? 100);
+  const link = await t.open();
+  const ids = Array.from({ length: Math.min(100, max) }, (_, n) => 100 - n);
+  link.send(...ids.map((id) => wire.begin(id, 1)));
+  link.send(...ids.map((id) => t.tokenRequest(id, `token${id}`).subarray(16)));
+  for (const id of ids) t.served(await link.answer(id), `token${id}`);
+});
+
+must("ids far apart live side by side", async (t) => {
+  const link = await t.open();
+  const ids = [65535, 1, 32768, 256, 255];
+  link.send(...ids.map((id) => wire.begin(id, 1)));
+  link.send(...ids.map((id) => t.tokenRequest(id, `token${id}`).subarray(16)));
+  for (const id of ids) t.served(await link.answer(id), `token${id}`);
+});
+
+must("a request that is never answered does not hold up others", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/never"));
+  for (let n = 2; n < 12; n++) await t.servesOn(link, n, `n${n}`);
+});
+
+must("a request whose body never ends does not hold up others", async (t) => {
+  const link = await t.open();
+  link.send(t.head(1, "/stdin", { body: "0123456789" }), wire.record(wire.STDIN, 1, "0123"));
+  for (let n = 2; n < 12; n++) await t.servesOn(link, n, `n${n}`);
+});
+
+should("200 KB of a body that nobody reads do not hold up others", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/never", { body: Buffer.alloc(200000, "b") }));
+  for (let n = 2; n < 12; n++) await t.servesOn(link, n, `n${n}`);
+});
+
+should("a small answer goes between the records of a big one", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/large?bytes=50000000"));
+  await link.until("the begin of the big answer", () => link.received > 0);
+  await t.servesOn(link, 2, "small");
+  check(!link.hasEnded(1), "the big answer was sent whole before the small one");
+  same((await link.answer(1)).body.length, 50000000, "length of the big answer");
+});
+
+must("two big answers at once are told apart", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/large?bytes=3000000"), t.request(2, "/large?bytes=2000000"));
+  same((await link.answer(1)).body.length, 3000000, "length of the first");
+  same((await link.answer(2)).body.length, 2000000, "length of the second");
+});
+
+must("an id is free for the next request while others are active", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/never"));
+  for (let n = 0; n < 20; n++) await t.servesOn(link, 2, `again${n}`);
+});
+
+must("an aborted request does not disturb its neighbours", async (t) => {
+  const link = await t.open();
+  const neighbour = t.tokenRequest(2, "neighbour", { body: "body" });
+  link.send(t.request(1, "/never"), neighbour.subarray(0, -8));
+  link.send(wire.record(wire.ABORT_REQUEST, 1));
+  await link.answer(1);
+  link.send(neighbour.subarray(-8));
+  t.served(await link.answer(2), "neighbour");
+});
+
+must("a refused role does not disturb its neighbours", async (t) => {
+  const link = await t.open();
+  const neighbour = t.tokenRequest(2, "neighbour");
+  link.send(neighbour.subarray(0, -8), wire.begin(1, 1, 99));
+  same((await link.answer(1)).protocolStatus, 3, "protocolStatus");
+  link.send(neighbour.subarray(-8));
+  t.served(await link.answer(2), "neighbour");
+});
+
+should("params that are wrong in one request do not disturb its neighbours", async (t) => {
+  const link = await t.open();
+  const neighbour = t.tokenRequest(2, "neighbour");
+  link.send(neighbour.subarray(0, -8), wire.begin(1, 1), wire.record(wire.PARAMS, 1, Buffer.of(9, 9)));
+  link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
+  await link.answer(1);
+  link.send(neighbour.subarray(-8));
+  t.served(await link.answer(2), "neighbour");
+});
+
+should("an application that fails in one request does not disturb its neighbours", async (t) => {
+  const link = await t.open();
+  const neighbour = t.tokenRequest(2, "neighbour");
+  link.send(neighbour.subarray(0, -8), t.request(1, "/throw"));
+  await link.answer(1);
+  link.send(neighbour.subarray(-8));
+  t.served(await link.answer(2), "neighbour");
+});
+
+should("a request without KEEP_CONN does not cut off its neighbours", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/ticks?token=slow"), t.tokenRequest(2, "closes", { flags: 0 }));
+  t.served(await link.answer(2), "closes");
+  same((await link.answer(1)).text, "tick slow\n".repeat(20), "answer of the neighbour");
+});
+
+must("KEEP_CONN of one request is not that of another", async (t) => {
+  const link = await t.open();
+  const last = t.tokenRequest(2, "last", { flags: 0 });
+  link.send(last.subarray(0, -8));
+  await t.servesOn(link, 1, "kept");
+  link.send(last.subarray(-8));
+  t.served(await link.answer(2), "last");
+  await link.closed();
+});
+
+must(
+  "requests beyond what the application takes on one connection are served, or get OVERLOADED",
+  async (t) => {
+    const link = await t.open();
+    for (let id = 1; id <= 150; id++) link.send(t.request(id, "/never"));
+    link.send(t.tokenRequest(151, "last"));
+    const answer = await link.answer(151);
+    if (answer.protocolStatus !== 2) t.served(answer, "last");
+    await t.serves();
+  },
+);
+
+should("500 requests at once over ten connections are all answered", async (t) => {
+  const max = Number((await t.value("FCGI_MAX_REQS")) ?? 500);
+  const ids = Array.from({ length: Math.floor(Math.min(500, max) / 10) }, (_, n) => n + 1);
+  const links = [];
+  for (let n = 0; n < 10; n++) links.push(await t.open());
+  for (const link of links) link.send(...ids.map((id) => wire.begin(id, 1)));
+  for (const link of links) link.send(...ids.map((id) => t.tokenRequest(id, `token${id}`).subarray(16)));
+  for (const link of links) for (const id of ids) t.served(await link.answer(id), `token${id}`);
+});

@@ -1,0 +1,313 @@
+import type { Link } from "../link.ts";
+import { type Bench, check, hex, type Section, same, section } from "../suite.ts";
+import * as wire from "../wire.ts";
+
+export const records: Section = section("3.3", "Records and request ids");
+const { must, should } = records;
+
+must("a whole request in one write is answered", async (t) => {
+  const link = await t.open();
+  await t.servesOn(link, 1, "whole");
+});
+
+must("a request is answered when it arrives byte by byte", async (t) => {
+  const link = await t.open();
+  const request = t.tokenRequest(1, "bytes");
+  await link.sendApart(...Array.from(request, (byte) => Buffer.of(byte)));
+  t.served(await link.answer(1), "bytes");
+});
+
+must("a request is answered when it is cut in two at any byte", async (t) => {
+  const [link, other] = [await t.open(), await t.open()];
+  const request = t.tokenRequest(1, "cut", { body: "body" });
+  for (let at = 1; at < request.length; at++) {
+    link.send(request.subarray(0, at));
+    // A round trip on another connection, so that the halves are read apart, without a clock.
+    await t.servesOn(other, 1, "between");
+    link.send(request.subarray(at));
+    t.served(await link.answer(1), "cut");
+  }
+});
+
+must("a request whose records each come in a write of their own is answered", async (t) => {
+  const link = await t.open();
+  const list = wire.pairs([...t.params("/params"), ["CONF_TOKEN", "apart"]]);
+  await link.sendApart(
+    wire.begin(1, 1),
+    wire.record(wire.PARAMS, 1, list),
+    wire.record(wire.PARAMS, 1),
+    wire.record(wire.STDIN, 1),
+  );
+  t.served(await link.answer(1), "apart");
+});
+
+must("padding of each length from 0 to 255 is skipped", async (t) => {
+  const link = await t.open();
+  const list = wire.pairs([...t.params("/stdin", { body: "x".repeat(256) })]);
+  const bodies = Array.from({ length: 256 }, (_, n) => wire.record(wire.STDIN, 1, "x", { padding: n }));
+  link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1, list), wire.record(wire.PARAMS, 1));
+  link.send(...bodies, wire.record(wire.STDIN, 1));
+  same((await link.answer(1)).text.split(" ")[0], "256", "length of the body that arrived");
+});
+
+must("65,535 bytes of content with 255 bytes of padding are read exactly (STDIN)", async (t) => {
+  const link = await t.open();
+  const body = Buffer.alloc(65535, "s");
+  link.send(t.head(1, "/stdin", { body }), wire.record(wire.STDIN, 1, body, { padding: 255 }));
+  link.send(wire.record(wire.STDIN, 1));
+  same((await link.answer(1)).text.split(" ")[0], "65535", "length of the body that arrived");
+});
+
+must("65,535 bytes of content with 255 bytes of padding are read exactly (PARAMS)", async (t) => {
+  const link = await t.open();
+  const list = wire.pairs([...t.params("/params"), ["CONF_TOKEN", "params"]]);
+  // Many short values, because single ones may be limited.
+  const fill: [string, string][] = [];
+  for (let n = 0; n < 40; n++) fill.push([`FILL_${n}`, "f".repeat(1500)]);
+  const first = Buffer.concat([list, wire.pairs(fill)]);
+  const last = wire.pair("FILL_LAST", Buffer.alloc(65535 - first.length - 14, "f"), { longValue: true });
+  const content = Buffer.concat([first, last]);
+  same(content.length, 65535, "length of the params written");
+  link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1, content, { padding: 255 }));
+  link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
+  t.served(await link.answer(1), "params");
+});
+
+must("padding that is not zero is skipped as well", async (t) => {
+  const link = await t.open();
+  const list = wire.pairs([...t.params("/params"), ["CONF_TOKEN", "padding"]]);
+  const options = { padding: 16, paddingByte: 1 };
+  link.send(wire.begin(1, 1, 1, 0, options), wire.record(wire.PARAMS, 1, list, options));
+  link.send(wire.record(wire.PARAMS, 1, "", options), wire.record(wire.STDIN, 1, "", options));
+  t.served(await link.answer(1), "padding");
+});
+
+must("a record with padding but no content ends its stream", async (t) => {
+  const link = await t.open();
+  const list = wire.pairs([...t.params("/params"), ["CONF_TOKEN", "ends"]]);
+  link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1, list));
+  link.send(
+    wire.record(wire.PARAMS, 1, "", { padding: 255 }),
+    wire.record(wire.STDIN, 1, "", { padding: 8 }),
+  );
+  t.served(await link.answer(1), "ends");
+});
+
+must("padding after BEGIN_REQUEST is skipped", async (t) => {
+  const link = await t.open();
+  const rest = t.tokenRequest(1, "begin").subarray(16);
+  link.send(wire.begin(1, 1, 1, 0, { padding: 255 }), rest);
+  t.served(await link.answer(1), "begin");
+});
+
+must("the reserved byte of the header is ignored in every record", async (t) => {
+  const link = await t.open();
+  const list = wire.pairs([...t.params("/params"), ["CONF_TOKEN", "reserved"]]);
+  const options = { reserved: 255 };
+  link.send(wire.begin(1, 1, 1, 0, options), wire.record(wire.PARAMS, 1, list, options));
+  link.send(wire.record(wire.PARAMS, 1, "", options), wire.record(wire.STDIN, 1, "", options));
+  t.served(await link.answer(1), "reserved");
+});
+
+for (const length of [1, 127, 128, 255, 256, 65534]) {
+  must(`a STDIN record with ${length} bytes of content is read exactly`, async (t) => {
+    const answer = await t.get("/stdin", { body: Buffer.alloc(length, "c") });
+    same(answer.text.split(" ")[0], String(length), "length of the body that arrived");
+  });
+}
+
+for (const version of [0, 2, 255]) {
+  must(`a record of version ${version} is not taken for one of version 1`, async (t) => {
+    const link = await t.open();
+    const request = t.tokenRequest(1, "version", { flags: 0 });
+    request[0] = version;
+    link.send(request);
+    link.finish();
+    await link.closed();
+    same(link.records.length, 0, "records answered");
+  });
+}
+
+should("a record of an unknown version closes the connection", async (t) => {
+  const link = await t.open();
+  link.send(wire.record(wire.GET_VALUES, 0, "", { version: 2 }));
+  await link.closed();
+});
+
+should("an unknown version in mid-connection closes it without an answer to that record", async (t) => {
+  const link = await t.open();
+  await t.servesOn(link, 1, "first");
+  const request = t.tokenRequest(2, "second");
+  request[0] = 9;
+  link.send(request);
+  await link.closed();
+  check(!link.hasEnded(2), "the request of version 9 was answered");
+});
+
+must("every record of an answer has version 1 and the request's id", async (t) => {
+  const link = await t.open();
+  await t.servesOn(link, 258, "header");
+  check(
+    link.records.every((r) => r.version === 1 && r.id === 258),
+    "a record with another version or id",
+  );
+});
+
+must("an answer consists of STDOUT, STDERR and END_REQUEST records", async (t) => {
+  const answer = await t.get("/params");
+  const types = [wire.STDOUT, wire.STDERR, wire.END_REQUEST];
+  check(
+    answer.records.every((r) => types.includes(r.type)),
+    "a record of another type",
+  );
+});
+
+should("the reserved byte is zero in every record sent", async (t) => {
+  const answer = await t.get("/large?bytes=200000");
+  check(
+    answer.records.every((r) => r.reserved === 0),
+    "a reserved byte that is not zero",
+  );
+});
+
+should("padding sent is zeroes, not left-over memory", async (t) => {
+  const records: wire.Received[] = [];
+  for (let n = 1; n <= 16; n++) records.push(...(await t.get(`/large?bytes=${n}`)).records);
+  check(
+    records.every((r) => r.padding.every((byte) => byte === 0)),
+    "padding that is not zero",
+  );
+});
+
+should("records sent are multiples of eight bytes (recommended in 3.3)", async (t) => {
+  const records: wire.Received[] = [];
+  for (let n = 1; n <= 8; n++) records.push(...(await t.get(`/large?bytes=${n}`)).records);
+  const lengths = records.map((r) => r.content.length + r.padding.length);
+  check(
+    lengths.every((length) => length % 8 === 0),
+    `record with ${lengths.find((length) => length % 8 !== 0)} bytes after its header`,
+  );
+});
+
+for (const id of [1, 255, 256, 65535]) {
+  must(`a request with id ${id} is answered under it`, async (t) => {
+    await t.servesOn(await t.open(), id, `id${id}`);
+  });
+}
+
+must("an id can be used again once its END_REQUEST is there", async (t) => {
+  const link = await t.open();
+  for (let n = 0; n < 20; n++) await t.servesOn(link, 1, `again${n}`);
+});
+
+must("ids can follow each other in any order", async (t) => {
+  const link = await t.open();
+  for (const id of [7, 65535, 1, 256, 2, 7]) await t.servesOn(link, id, `order${id}`);
+});
+
+must("STDIN of an ended request is ignored, and its id can be used again", async (t) => {
+  const link = await t.open();
+  await t.servesOn(link, 1, "old");
+  link.send(wire.record(wire.STDIN, 1, "late"), wire.record(wire.STDIN, 1));
+  await t.servesOn(link, 1, "new");
+  nothingElse(link);
+});
+
+must("a BEGIN_REQUEST with id 0 starts no request", async (t) => {
+  const link = await t.open();
+  const request = t.tokenRequest(1, "zero", { flags: 0 });
+  // Each record of the request gets id 0.
+  for (let at = 0; at < request.length; at += 8 + request.readUInt16BE(at + 4))
+    request.writeUInt16BE(0, at + 2);
+  link.send(request);
+  link.finish();
+  await link.closed();
+  const wrong = link.records.filter((r) => r.type === wire.STDOUT || r.type === wire.END_REQUEST);
+  same(wrong.length, 0, "STDOUT and END_REQUEST records under id 0");
+});
+
+for (const [type, name] of [
+  [wire.ABORT_REQUEST, "ABORT_REQUEST"],
+  [wire.PARAMS, "PARAMS"],
+  [wire.STDIN, "STDIN"],
+  [wire.DATA, "DATA"],
+  [wire.END_REQUEST, "END_REQUEST"],
+  [wire.STDOUT, "STDOUT"],
+  [wire.STDERR, "STDERR"],
+  [wire.GET_VALUES, "GET_VALUES"],
+  [wire.GET_VALUES_RESULT, "GET_VALUES_RESULT"],
+  [wire.UNKNOWN_TYPE, "UNKNOWN_TYPE"],
+  [12, "a record of type 12"],
+  [255, "a record of type 255"],
+] as const) {
+  must(`${name} with an id that was never begun is ignored`, async (t) => {
+    const link = await t.open();
+    link.send(wire.record(type, 5, "content"), wire.record(type, 5));
+    await t.servesOn(link, 1, "fence");
+    nothingElse(link);
+  });
+}
+
+for (const [type, name] of [
+  [wire.ABORT_REQUEST, "ABORT_REQUEST"],
+  [wire.PARAMS, "PARAMS"],
+  [wire.DATA, "DATA"],
+  [wire.GET_VALUES, "GET_VALUES"],
+  [12, "a record of type 12"],
+] as const) {
+  must(`${name} with the id of an ended request is ignored`, async (t) => {
+    const link = await t.open();
+    await t.servesOn(link, 5, "ended");
+    link.send(wire.record(type, 5, "content"), wire.record(type, 5));
+    await t.servesOn(link, 1, "fence");
+    nothingElse(link);
+  });
+}
+
+for (const type of [0, 12, 255]) {
+  should(`a record of unknown type ${type} within a request does not disturb it`, async (t) => {
+    const link = await t.open();
+    const request = t.request(1, "/stdin", { body: "body" });
+    const odd = wire.record(type, 1, "odd", { padding: 5 });
+    // After BEGIN_REQUEST, which is 16 bytes, and again before the 20 bytes of STDIN.
+    link.send(request.subarray(0, 16), odd, request.subarray(16, -20), odd, request.subarray(-20));
+    same((await link.answer(1)).text.split(" ")[0], "4", "length of the body that arrived");
+  });
+}
+
+should("records that only an application sends do not disturb a request", async (t) => {
+  const link = await t.open();
+  const request = t.tokenRequest(1, "wrong-way");
+  const wrong = [wire.STDOUT, wire.STDERR, wire.GET_VALUES_RESULT, wire.UNKNOWN_TYPE];
+  link.send(request.subarray(0, 16), ...wrong.map((type) => wire.record(type, 1, "wrong")));
+  link.send(request.subarray(16));
+  t.served(await link.answer(1), "wrong-way");
+});
+
+must("1,000 records of one byte each are one body", async (t) => {
+  const link = await t.open();
+  const body = Buffer.alloc(1000, "1");
+  link.send(t.head(1, "/stdin", { body }), wire.stream(wire.STDIN, 1, body, 1), wire.record(wire.STDIN, 1));
+  same((await link.answer(1)).text.split(" ")[0], "1000", "length of the body that arrived");
+});
+
+must("answers over 65,535 bytes come in several records", async (t) => {
+  const answer = await t.get("/large?bytes=300000");
+  same(answer.body.length, 300000, "length of the answer");
+});
+
+/** Fails if anything but the whole answers of requests came: all that came under id 1 was taken already. */
+function nothingElse(link: Link): void {
+  for (const id of new Set(link.records.map((r) => r.id))) {
+    check(link.begun(id).records.length === 0 && !link.hasEnded(id), `something was sent under id ${id}`);
+  }
+}
+
+must("two requests in one write, one after the other, are both answered", async (t: Bench) => {
+  const link = await t.open();
+  link.send(t.tokenRequest(1, "one"), t.tokenRequest(2, "two"));
+  const [one, two] = [await link.answer(1), await link.answer(2)];
+  check(one.text.includes(hex("one")), "answer of request 1");
+  // FastCGI 1.0, 5.5: an application that takes one request at a time may refuse the second.
+  check(two.protocolStatus === 1 || two.text.includes(hex("two")), "answer of request 2");
+});

@@ -1,0 +1,267 @@
+import { check, type Section, same, section } from "../suite.ts";
+import * as wire from "../wire.ts";
+
+export const begin: Section = section("5.1", "FCGI_BEGIN_REQUEST");
+
+begin.must("the role Responder is served", async (t) => {
+  t.served(await t.get("/params", { role: 1, params: [["CONF_TOKEN", "role"]] }), "role");
+});
+
+begin.must("the reserved bytes of its body are ignored", async (t) => {
+  const link = await t.open();
+  const rest = t.tokenRequest(1, "reserved").subarray(16);
+  link.send(wire.begin(1, 1, 1, 255), rest);
+  t.served(await link.answer(1), "reserved");
+});
+
+for (const length of [0, 1, 7, 9, 16]) {
+  begin.should(`a body of ${length} bytes instead of 8 closes the connection`, async (t) => {
+    const link = await t.open();
+    const body = Buffer.concat([Buffer.of(0, 1, 1, 0, 0, 0, 0, 0), Buffer.alloc(8)]).subarray(0, length);
+    link.send(wire.record(wire.BEGIN_REQUEST, 1, body), t.tokenRequest(1, "length").subarray(16));
+    await link.closed();
+    check(!link.hasEnded(1), "the request was answered");
+  });
+}
+
+begin.should("a BEGIN_REQUEST for an active id closes the connection", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/never"), wire.begin(1, 1));
+  await link.closed();
+});
+
+begin.should("a BEGIN_REQUEST for an id whose params are not complete closes the connection", async (t) => {
+  const link = await t.open();
+  link.send(wire.begin(1, 1), wire.begin(1, 1));
+  await link.closed();
+});
+
+begin.should("a BEGIN_REQUEST with id 0 closes the connection or gets UNKNOWN_TYPE", async (t) => {
+  const link = await t.open();
+  link.send(wire.begin(0, 1));
+  await link.until(
+    "a close or UNKNOWN_TYPE",
+    () => link.isClosed || link.records.some((r) => r.type === wire.UNKNOWN_TYPE && r.content[0] === 1),
+  );
+});
+
+begin.must("a request that is begun and never goes on leaves other connections alone", async (t) => {
+  const link = await t.open();
+  link.send(wire.begin(1, 1));
+  for (let n = 0; n < 5; n++) await t.serves();
+});
+
+begin.must("no answer begins before the params are complete", async (t) => {
+  const link = await t.open();
+  link.send(t.head(1, "/params").subarray(0, -8));
+  await t.serves();
+  await t.serves();
+  same(link.received, 0, "bytes answered");
+  link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
+  same((await link.answer(1)).status, 200, "status");
+});
+
+begin.must("a second request on a busy connection is served, or refused with CANT_MPX_CONN", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/never"), t.tokenRequest(2, "second"));
+  const answer = await link.answer(2);
+  if (answer.protocolStatus !== 1) t.served(answer, "second");
+});
+
+export const params: Section = section("5.2", "FCGI_PARAMS");
+
+params.should("a request without any param is ended with an error", async (t) => {
+  const link = await t.open();
+  link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
+  const answer = await link.answer(1);
+  check(answer.status >= 400 || answer.appStatus !== 0, `answered ${answer.status}`);
+});
+
+params.should("a request without REQUEST_METHOD is ended", async (t) => {
+  const link = await t.open();
+  const list = t.params("/params").filter(([name]) => name !== "REQUEST_METHOD");
+  link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1, wire.pairs(list)));
+  link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
+  await link.answer(1);
+  await t.serves();
+});
+
+params.should("a request without REQUEST_URI is ended", async (t) => {
+  const link = await t.open();
+  const list = t.params("/params").filter(([name]) => name !== "REQUEST_URI");
+  link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1, wire.pairs(list)));
+  link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
+  await link.answer(1);
+  await t.serves();
+});
+
+params.should("a nonsense SERVER_PROTOCOL does no harm", async (t) => {
+  const link = await t.open();
+  const request = t.request(1, "/params", { params: [["SERVER_PROTOCOL", "\u00ff/9.9.9"]] });
+  link.send(request);
+  await link.answer(1);
+  await t.serves();
+});
+
+for (const method of ["", "FOO BAR", "\r\n", "X".repeat(5000)]) {
+  params.should(`a REQUEST_METHOD of ${JSON.stringify(method.slice(0, 10))} does no harm`, async (t) => {
+    const link = await t.open();
+    link.send(t.request(1, "/params", { method }));
+    await link.answer(1);
+    await t.serves();
+  });
+}
+
+params.should("PARAMS after their end do no harm", async (t) => {
+  const link = await t.open();
+  link.send(
+    t.head(1, "/never"),
+    wire.record(wire.PARAMS, 1, wire.pair("CONF_A", "late")),
+    wire.record(wire.PARAMS, 1),
+  );
+  await t.serves();
+});
+
+params.should("STDIN before the end of PARAMS does no harm", async (t) => {
+  const link = await t.open();
+  const head = t.head(1, "/stdin", { body: "body" });
+  link.send(head.subarray(0, -8), wire.record(wire.STDIN, 1, "body"), wire.record(wire.STDIN, 1));
+  link.send(head.subarray(-8));
+  await t.serves();
+  const other = await t.open();
+  await t.servesOn(other, 1, "other");
+});
+
+params.must("HTTP_ params are the request's header fields", async (t) => {
+  const answer = await t.get("/header?name=x-test", { params: [["HTTP_X_TEST", "a b; c=1"]] });
+  same(answer.text, `value=${Buffer.from("a b; c=1").toString("hex")}`, "the field");
+});
+
+params.should("HTTP_PROXY is not handed on (httpoxy)", async (t) => {
+  const answer = await t.get("/header?name=proxy", { params: [["HTTP_PROXY", "http://evil.invalid/"]] });
+  same(answer.text, "none", "the field Proxy");
+});
+
+params.should("a header field keeps its bytes above 127", async (t) => {
+  const answer = await t.get("/header?name=x-test", { params: [["HTTP_X_TEST", "caf\u00e9"]] });
+  same(answer.text, "value=636166e9", "the field");
+});
+
+params.must("1,000 bytes of query arrive", async (t) => {
+  const query = `name=x-test&fill=${"q".repeat(1000)}`;
+  const answer = await t.get(`/header?${query}`, { params: [["HTTP_X_TEST", "there"]] });
+  same(answer.text, `value=${Buffer.from("there").toString("hex")}`, "the field");
+});
+
+export const end: Section = section("5.5", "FCGI_END_REQUEST");
+
+end.must("its body is 8 bytes, protocolStatus REQUEST_COMPLETE", async (t) => {
+  const answer = await t.get("/params");
+  same([answer.end?.length, answer.protocolStatus], [8, 0], "length, protocolStatus");
+});
+
+end.must("appStatus of a good answer is 0", async (t) => {
+  same((await t.get("/params")).appStatus, 0, "appStatus");
+});
+
+end.should("its reserved bytes are zero", async (t) => {
+  const { end } = await t.get("/params");
+  same(end?.subarray(5).toString("hex"), "000000", "reserved bytes");
+});
+
+end.must("it is the last record of its request", async (t) => {
+  const link = await t.open();
+  await t.servesOn(link, 1, "one");
+  await t.servesOn(link, 2, "fence");
+  same(link.begun(1).records.length, 0, "records after END_REQUEST");
+  check(!link.hasEnded(1), "a second END_REQUEST");
+});
+
+end.must("it comes for a HEAD request", async (t) => {
+  same((await t.get("/params", { method: "HEAD" })).protocolStatus, 0, "protocolStatus");
+});
+
+for (const role of [0, 4, 255, 257, 65535]) {
+  end.must(`the role ${role} is refused with UNKNOWN_ROLE`, async (t) => {
+    const link = await t.open();
+    link.send(wire.begin(1, 1, role));
+    same((await link.answer(1)).protocolStatus, 3, "protocolStatus");
+  });
+}
+
+end.must("a connection with KEEP_CONN goes on after UNKNOWN_ROLE", async (t) => {
+  const link = await t.open();
+  link.send(wire.begin(1, 1, 99));
+  same((await link.answer(1)).protocolStatus, 3, "protocolStatus");
+  await t.servesOn(link, 1, "after");
+});
+
+end.must("params and body of a refused request are ignored", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/params", { role: 99, body: "body" }));
+  same((await link.answer(1)).protocolStatus, 3, "protocolStatus");
+  await t.servesOn(link, 2, "fence");
+  check(!link.hasEnded(1) && link.begun(1).records.length === 0, "a refused request was answered");
+});
+
+end.should(
+  "an application that fails before its response head still ends the request, with status 500",
+  async (t) => {
+    const answer = await t.get("/throw");
+    same(answer.status, 500, "status");
+    await t.serves();
+  },
+);
+
+end.should("the answer to a failure does not show its message", async (t) => {
+  const answer = await t.get("/throw");
+  check(!answer.stdout.includes("secret"), "the message is in the answer");
+});
+
+end.should("an application that fails in mid-answer does not make it look complete", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/throw-late"));
+  await link.until("the end", () => link.isClosed || link.hasEnded(1));
+  if (link.hasEnded(1)) check((await link.answer(1)).appStatus !== 0, "appStatus is 0");
+  await t.serves();
+});
+
+export const authorizer: Section = section("6.3", "Authorizer");
+
+authorizer.must("the role is refused with UNKNOWN_ROLE, or answered with a status", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/params", { role: 2 }));
+  const answer = await link.answer(1);
+  check(answer.protocolStatus === 3 || answer.status > 0, "neither a refusal nor an answer");
+});
+
+authorizer.must("the connection goes on afterwards", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/params", { role: 2 }));
+  await link.answer(1);
+  await t.servesOn(link, 1, "after");
+});
+
+export const filter: Section = section("6.4", "Filter");
+
+filter.must("the role is refused with UNKNOWN_ROLE, or answered", async (t) => {
+  const link = await t.open();
+  link.send(
+    t.request(1, "/params", { role: 3 }),
+    wire.record(wire.DATA, 1, "data"),
+    wire.record(wire.DATA, 1),
+  );
+  const answer = await link.answer(1);
+  check(answer.protocolStatus === 3 || answer.status > 0, "neither a refusal nor an answer");
+});
+
+filter.must("the connection goes on afterwards", async (t) => {
+  const link = await t.open();
+  link.send(
+    t.request(1, "/params", { role: 3 }),
+    wire.record(wire.DATA, 1, "data"),
+    wire.record(wire.DATA, 1),
+  );
+  await link.answer(1);
+  await t.servesOn(link, 1, "after");
+});

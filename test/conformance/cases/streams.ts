@@ -1,0 +1,200 @@
+import { createHash } from "node:crypto";
+import type { Answer } from "../link.ts";
+import { type Bench, check, type Section, same, section } from "../suite.ts";
+import * as wire from "../wire.ts";
+
+export const streams: Section = section("5.3", "FCGI_STDIN, DATA, STDOUT, STDERR");
+const { must, should } = streams;
+
+/** What /stdin answers for a body. */
+function digest(body: Uint8Array): string {
+  return `${body.length} ${createHash("sha256").update(body).digest("hex")}`;
+}
+
+function bytes(length: number): Buffer {
+  return Buffer.from(Uint8Array.from({ length }, (_, n) => (n * 31 + (n >> 8)) & 255));
+}
+
+async function bodyArrives(t: Bench, body: Uint8Array, size?: number): Promise<void> {
+  const link = await t.open();
+  link.send(t.head(1, "/stdin", { body, flags: 0 }), wire.stream(wire.STDIN, 1, body, size));
+  link.send(wire.record(wire.STDIN, 1));
+  same((await link.answer(1)).text, digest(body), "the body");
+}
+
+must("a request with no body ends with an empty STDIN record", async (t) => {
+  same((await t.get("/stdin")).text, digest(Buffer.alloc(0)), "the body");
+});
+
+must("a body of no bytes with CONTENT_LENGTH 0 is empty", async (t) => {
+  same((await t.get("/stdin", { method: "POST", length: "0" })).text, digest(Buffer.alloc(0)), "the body");
+});
+
+must("a body arrives byte for byte", (t) => bodyArrives(t, bytes(5000)));
+must("a body in records of 3 bytes arrives", (t) => bodyArrives(t, bytes(5000), 3));
+must("a body of 65,536 bytes arrives", (t) => bodyArrives(t, bytes(65536)));
+must("a body of 1 MiB in the largest records arrives", (t) => bodyArrives(t, bytes(1048576)));
+must("a body of 1 MiB in records of 1,000 bytes arrives", (t) => bodyArrives(t, bytes(1048576), 1000));
+must("a body of 16 MiB arrives", (t) => bodyArrives(t, Buffer.alloc(16777216, "m")));
+
+must("STDIN that comes later than the params is waited for", async (t) => {
+  const link = await t.open();
+  link.send(t.head(1, "/stdin", { body: "late" }));
+  await t.serves();
+  link.send(wire.record(wire.STDIN, 1, "la"));
+  await t.serves();
+  link.send(wire.record(wire.STDIN, 1, "te"), wire.record(wire.STDIN, 1));
+  same((await link.answer(1)).text, digest(Buffer.from("late")), "the body");
+});
+
+should("a body without CONTENT_LENGTH is delivered", async (t) => {
+  const answer = await t.get("/stdin", { body: "without length", length: null });
+  same(answer.text, digest(Buffer.from("without length")), "the body");
+});
+
+should("bytes beyond CONTENT_LENGTH are cut off", async (t) => {
+  const answer = await t.get("/stdin", { body: "0123456789", length: "4" });
+  same(answer.text, digest(Buffer.from("0123")), "the body");
+});
+
+should("a body beyond CONTENT_LENGTH 0 is cut off", async (t) => {
+  const answer = await t.get("/stdin", { body: "0123456789", length: "0" });
+  same(answer.text, digest(Buffer.alloc(0)), "the body");
+});
+
+should("a body shorter than CONTENT_LENGTH is not taken for whole (6.2)", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/stdin", { body: "0123", length: "10" }));
+  await link.until("an end", () => link.isClosed || link.hasEnded(1));
+  if (!link.hasEnded(1)) return;
+  const answer = await link.answer(1);
+  check(
+    answer.status !== 200 || answer.appStatus !== 0,
+    "the application was given a short body as a whole one",
+  );
+});
+
+must("a connection lost within a body is not taken for its end", async (t) => {
+  const link = await t.open();
+  link.send(t.head(1, "/stdin", { body: "0123456789" }), wire.record(wire.STDIN, 1, "0123"));
+  link.finish();
+  await link.until("an end", () => link.isClosed || link.hasEnded(1));
+  if (!link.hasEnded(1)) return;
+  const answer = await link.answer(1);
+  check(
+    answer.status !== 200 || answer.appStatus !== 0,
+    "the application was given a lost body as a whole one",
+  );
+});
+
+for (const length of ["abc", "-1", "1e99", "", "18446744073709551617", "0x10", "4, 4", "4 "]) {
+  must(`CONTENT_LENGTH ${JSON.stringify(length)} neither crashes nor hangs`, async (t) => {
+    const link = await t.open();
+    link.send(t.request(1, "/stdin", { body: "body", length }));
+    await link.until("an end", () => link.isClosed || link.hasEnded(1));
+    await t.serves();
+  });
+}
+
+should("an application may answer without reading the body, and the connection goes on", async (t) => {
+  const link = await t.open();
+  same((await t.ask(link, 1, "/unread", { body: bytes(300000) })).text, "unread", "the answer");
+  await t.servesOn(link, 1, "after");
+});
+
+should("an application may answer before the body has come", async (t) => {
+  const link = await t.open();
+  link.send(t.head(1, "/unread", { body: "body" }), wire.record(wire.STDIN, 1, "b"));
+  same((await link.answer(1)).text, "unread", "the answer");
+  link.send(wire.record(wire.STDIN, 1, "ody"), wire.record(wire.STDIN, 1));
+  await t.servesOn(link, 2, "after");
+});
+
+must("DATA records of a Responder are ignored", async (t) => {
+  const link = await t.open();
+  const request = t.request(1, "/stdin", { body: "body" });
+  link.send(request.subarray(0, -20), wire.record(wire.DATA, 1, "data"), request.subarray(-20, -8));
+  link.send(wire.record(wire.DATA, 1, "more"), wire.record(wire.DATA, 1), request.subarray(-8));
+  same((await link.answer(1)).text, digest(Buffer.from("body")), "the body");
+});
+
+must("STDIN after its end is ignored", async (t) => {
+  const link = await t.open();
+  link.send(
+    t.request(1, "/stdin", { body: "body" }),
+    wire.record(wire.STDIN, 1, "more"),
+    wire.record(wire.STDIN, 1),
+  );
+  same((await link.answer(1)).text, digest(Buffer.from("body")), "the body");
+  await t.servesOn(link, 2, "after");
+});
+
+/** Makes sure that STDOUT ends with one empty record, and that there is none before. */
+function endsOnce(answer: Answer): void {
+  const lengths = answer.records.filter((r) => r.type === wire.STDOUT).map((r) => r.content.length);
+  same(lengths.at(-1), 0, "length of the last STDOUT record");
+  check(!lengths.slice(0, -1).includes(0), "an empty STDOUT record before the end");
+}
+
+for (const [what, path, method] of [
+  ["a short answer", "/params", "GET"],
+  ["1 MiB", "/large?bytes=1048576", "GET"],
+  ["an answer to HEAD", "/params", "HEAD"],
+  ["an answer 204", "/status?code=204", "GET"],
+  ["an answer 404", "/no-such-path", "GET"],
+] as const) {
+  must(`STDOUT of ${what} ends with one empty record, and has none before`, async (t) => {
+    endsOnce(await t.get(path, { method }));
+  });
+}
+
+must("empty writes of the application become no empty STDOUT record", async (t) => {
+  const answer = await t.get("/empty-writes");
+  same(answer.text, "ab", "the answer");
+  endsOnce(answer);
+});
+
+must("END_REQUEST comes after the end of STDOUT", async (t) => {
+  const types = (await t.get("/params")).records.map((r) => r.type);
+  same([types.at(-1), types.lastIndexOf(wire.STDOUT) < types.length - 1], [wire.END_REQUEST, true], "order");
+});
+
+must("what the application writes to stderr arrives on STDERR, under the request's id", async (t) => {
+  const link = await t.open();
+  const answer = await t.ask(link, 77, "/stderr?text=complaint");
+  check(answer.stderr.includes("complaint"), "it is not on STDERR");
+  check(!answer.stdout.includes("complaint"), "it is on STDOUT");
+});
+
+must("STDERR ends with an empty record if anything was written to it", async (t) => {
+  const answer = await t.get("/stderr?text=complaint");
+  const lengths = answer.records.filter((r) => r.type === wire.STDERR).map((r) => r.content.length);
+  check(lengths.length > 0, "no STDERR record");
+  same(lengths.indexOf(0), lengths.length - 1, "place of the empty STDERR record");
+});
+
+should("nothing comes on STDERR if nothing was written to it", async (t) => {
+  same((await t.get("/params")).stderr, "", "STDERR");
+});
+
+for (const length of [0, 1, 65527, 65528, 65535, 65536, 131072]) {
+  must(`an answer of ${length} bytes arrives whole`, async (t) => {
+    same((await t.get(`/large?bytes=${length}`)).body.length, length, "length of the answer");
+  });
+}
+
+must("an answer of 16 MiB arrives whole", async (t) => {
+  same((await t.get("/large?bytes=16777216")).body.length, 16777216, "length of the answer");
+});
+
+must("an answer of 16 MiB arrives whole at a reader that stops in between", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/large?bytes=16777216"));
+  for (let stop = 1; stop <= 4; stop++) {
+    await link.until("more of the answer", () => link.received > stop * 1000000);
+    link.pause();
+    await t.serves();
+    link.resume();
+  }
+  same((await link.answer(1)).body.length, 16777216, "length of the answer");
+});
