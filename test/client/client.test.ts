@@ -24,6 +24,10 @@ async function connect(
   return { responder, client };
 }
 
+function answerAll(requests: ReceivedRequest[]): void {
+  for (const request of requests) request.end(OK);
+}
+
 test("sends params and body, and parses the answer", async (t) => {
   const { client } = await connect(t, async (request) => {
     const body = await request.body;
@@ -288,7 +292,7 @@ test("lets requests beyond maxConnections wait for their turn", async (t) => {
     (request) => {
       open.push(request);
       most = Math.max(most, open.length);
-      if (open.length === 2) setImmediate(() => open.splice(0).forEach((one) => one.end(OK)));
+      if (open.length === 2) setImmediate(() => answerAll(open.splice(0)));
     },
     { maxConnections: 2 },
   );
@@ -323,7 +327,7 @@ test("does not share a connection where the application does not say it may", as
     t,
     (request) => {
       open.push(request);
-      if (open.length === 2) for (const one of open) one.end(OK);
+      if (open.length === 2) answerAll(open);
     },
     { multiplex: true },
     { FCGI_MPXS_CONNS: "0" },
