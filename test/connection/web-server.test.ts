@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { WebServerConnection } from "../../src/connection/web-server.ts";
+import { RecordParser } from "../../src/protocol/index.ts";
+
+/** A connection whose requests are names, and what its handler heard. */
+function start(): { connection: WebServerConnection<string>; events: unknown[][] } {
+  const events: unknown[][] = [];
+  /** Pieces of one stream in a row are one event: where they are cut is of no interest. */
+  const add = (kind: string, request: string, content: Buffer) => {
+    const last = events.at(-1);
+    if (last?.[0] === kind && last[1] === request) last[2] += String(content);
+    else events.push([kind, request, String(content)]);
+  };
+  const connection = new WebServerConnection<string>({
+    onStdout: (request, content) => add("stdout", request, content),
+    onStderr: (request, content) => add("stderr", request, content),
+    onEnd: (request, appStatus, protocolStatus) => events.push(["end", request, appStatus, protocolStatus]),
+    onValues: (values) => events.push(["values", Object.fromEntries(values)]),
+  });
+  return { connection, events };
+}
+
+const BEGIN = { role: 1, keepConn: false, params: [] } as const;
+
+/** Bytes in hex, spaces for the eye. */
+function hex(text: string): Buffer {
+  return Buffer.from(text.replaceAll(" ", ""), "hex");
+}
+
+function toHex(bytes: Uint8Array[]): string {
+  return Buffer.concat(bytes).toString("hex");
+}
+
+/** Records of request 1. */
+const STDOUT_HELLO = "01 06 0001 0005 03 00 68656c6c6f 000000";
+const STDOUT_END = "01 06 0001 0000 00 00";
+const STDERR_NO = "01 07 0001 0002 00 00 6e6f";
+const STDERR_END = "01 07 0001 0000 00 00";
+const END_REQUEST = "01 03 0001 0008 00 00 00000000 00 000000";
+
+test("encodes a request with its params to their end (5.1, 5.2)", () => {
+  const { connection } = start();
+  const { requestId, bytes } = connection.begin("a", { role: 1, keepConn: true, params: [["A", "b"]] });
+  assert.equal(requestId, 1);
+  assert.equal(
+    toHex(bytes),
+    "0101000100080000" +
+      "0001010000000000" +
+      "0104000100040400" +
+      "01014162" +
+      "00000000" +
+      "0104000100000000",
+  );
+});
+
+test("encodes stdin and its end once, and no empty record before (5.3)", () => {
+  const { connection } = start();
+  connection.begin("a", BEGIN);
+  assert.equal(toHex(connection.stream(5, 1, Buffer.alloc(0))), "");
+  assert.equal(
+    toHex(connection.stream(5, 1, Buffer.from("abcdefgh"))),
+    "0105000100080000" + "6162636465666768",
+  );
+  assert.equal(toHex(connection.streamEnd(5, 1)), "0105000100000000");
+  assert.equal(toHex(connection.streamEnd(5, 1)), "");
+  assert.equal(toHex(connection.stream(5, 1, Buffer.from("late"))), "");
+  assert.equal(toHex(connection.streamEnd(8, 1)), "0108000100000000");
+});
+
+test("splits params over 65,528 bytes over several records", () => {
+  const { connection } = start();
+  const { bytes } = connection.begin("a", { ...BEGIN, params: [["A", "x".repeat(70_000)]] });
+  const records = new RecordParser().push(Buffer.concat(bytes));
+  assert.deepEqual(
+    records.map(({ type, content }) => [type, content.length]),
+    [
+      [1, 8],
+      [4, 65528],
+      [4, 70_006 - 65528],
+      [4, 0],
+    ],
+  );
+});
+
+test("tells what the application sends, the same for every split", () => {
+  const bytes = hex(STDOUT_HELLO + STDERR_NO + STDOUT_HELLO + STDOUT_END + STDERR_END + END_REQUEST);
+  const expected = [
+    ["stdout", "a", "hello"],
+    ["stderr", "a", "no"],
+    ["stdout", "a", "hello"],
+    ["end", "a", 0, 0],
+  ];
+  for (let i = 0; i <= bytes.length; i++) {
+    const { connection, events } = start();
+    connection.begin("a", BEGIN);
+    connection.push(bytes.subarray(0, i));
+    connection.push(bytes.subarray(i));
+    assert.deepEqual(events, expected);
+    assert.equal(connection.openRequests, 0);
+  }
+  const { connection, events } = start();
+  connection.begin("a", BEGIN);
+  for (const byte of bytes) connection.push(Buffer.of(byte));
+  assert.deepEqual(events, expected);
+});
+
+test("keeps requests of one connection apart, and uses the lowest free id", () => {
+  const { connection, events } = start();
+  assert.equal(connection.begin("a", BEGIN).requestId, 1);
+  assert.equal(connection.begin("b", BEGIN).requestId, 2);
+  connection.push(hex(STDOUT_HELLO.replace("0001", "0002") + STDOUT_HELLO + END_REQUEST));
+  assert.equal(connection.begin("c", BEGIN).requestId, 1);
+  connection.push(hex(STDERR_NO));
+  assert.deepEqual(events, [
+    ["stdout", "b", "hello"],
+    ["stdout", "a", "hello"],
+    ["end", "a", 0, 0],
+    ["stderr", "c", "no"],
+  ]);
+});
+
+test("has 65,535 ids", () => {
+  const { connection } = start();
+  // Counting up from 1 for each of them would take its time.
+  const open = 300;
+  for (let n = 1; n <= open; n++) assert.equal(connection.begin("a", BEGIN).requestId, n);
+  assert.equal(connection.openRequests, open);
+});
+
+test("reads appStatus as 32 bits without sign, and the protocol status (5.5)", () => {
+  const { connection, events } = start();
+  connection.begin("a", BEGIN);
+  connection.push(hex("01 03 0001 0008 00 00 fffffffe 03 000000"));
+  assert.deepEqual(events, [["end", "a", 0xfffffffe, 3]]);
+});
+
+test("ignores records of ids without a request, and of unknown types (3.3)", () => {
+  const { connection, events } = start();
+  connection.push(hex(`${STDOUT_HELLO}${STDOUT_END}${END_REQUEST}01 63 0000 0001 00 00 ff`));
+  connection.push(hex("01 0b 0000 0008 00 00 63 00000000000000"));
+  assert.deepEqual(events, []);
+});
+
+test("sends nothing for a request that has ended", () => {
+  const { connection } = start();
+  connection.begin("a", BEGIN);
+  connection.push(hex(END_REQUEST));
+  assert.deepEqual(connection.stream(5, 1, Buffer.from("x")), []);
+  assert.deepEqual(connection.streamEnd(5, 1), []);
+  assert.deepEqual(connection.abort(1), []);
+});
+
+test("says no more of an aborted request, and keeps its id until that is confirmed (5.4)", () => {
+  const { connection, events } = start();
+  connection.begin("a", BEGIN);
+  assert.equal(toHex(connection.abort(1)), "0102000100000000");
+  assert.deepEqual(connection.abort(1), []);
+  assert.deepEqual(connection.stream(5, 1, Buffer.from("x")), []);
+  connection.push(hex(STDOUT_HELLO + STDERR_NO));
+  assert.equal(connection.begin("b", BEGIN).requestId, 2);
+  connection.push(hex(END_REQUEST));
+  assert.deepEqual(events, []);
+  assert.equal(connection.begin("c", BEGIN).requestId, 1);
+});
+
+test("asks for values and reads them, none included (4.1)", () => {
+  const { connection, events } = start();
+  assert.equal(toHex(connection.getValues(["A", "BC"])), "0109000000070100" + "010041" + "02004243" + "00");
+  connection.push(hex("01 0a 0000 0004 00 00 01 01 41 31"));
+  connection.push(hex("01 0a 0000 0000 00 00"));
+  assert.deepEqual(events, [
+    ["values", { A: "1" }],
+    ["values", {}],
+  ]);
+});
+
+test("refuses what an application may not send", () => {
+  for (const [bytes, code] of [
+    ["48545450 2f312e31", "ERR_FCGI_VERSION"],
+    ["01 01 0001 0008 00 00 0001 00 0000000000", "ERR_FCGI_RECORD"],
+    ["01 05 0001 0000 00 00", "ERR_FCGI_RECORD"],
+    ["01 09 0000 0000 00 00", "ERR_FCGI_RECORD"],
+    ["01 03 0001 0007 00 00", "ERR_FCGI_RECORD"],
+    ["01 03 0001 0008 00 00 00000000 04 000000", "ERR_FCGI_RECORD"],
+    ["01 0a 0000 0002 00 00 05 05", "ERR_FCGI_PARAMS"],
+    [STDOUT_END + STDOUT_HELLO, "ERR_FCGI_RECORD"],
+    [STDERR_END + STDERR_NO, "ERR_FCGI_RECORD"],
+  ] as const) {
+    const { connection } = start();
+    connection.begin("a", BEGIN);
+    assert.throws(() => connection.push(hex(bytes)), { code }, bytes);
+  }
+});
