@@ -4,6 +4,7 @@ export type { ExtraParams, MountedRequest, SiteOptions } from "../cgi/request-pa
 export { FastCGIClient, type FastCGIClientOptions } from "./client.ts";
 export type { RequestOptions, RequestParams } from "./exchange.ts";
 export { createGateway, type Gateway, type GatewayOptions } from "./gateway.ts";
+export { type OverFastCGIOptions, overFastCGI } from "./over-fastcgi.ts";
 export type { RequestBody } from "./request-body.ts";
 export {
   FastCGIResponse,

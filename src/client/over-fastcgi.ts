@@ -1,0 +1,64 @@
+import { once } from "node:events";
+import { createServer as createHTTPServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { createServer, type FastCGIServer, type FastCGIServerOptions } from "../server/index.ts";
+import { createGateway, type Gateway, type GatewayOptions } from "./gateway.ts";
+
+/** Options of {@link overFastCGI}. */
+export interface OverFastCGIOptions {
+  /** Those of the FastCGI server. */
+  server?: FastCGIServerOptions;
+  /** Those of the gateway in front of it. */
+  gateway?: GatewayOptions;
+}
+
+/**
+ * Puts an application behind FastCGI and an HTTP server in front, in one process: each request takes the whole
+ * way over the wire.
+ *
+ * The server does not listen yet. While it listens, a FastCGI server on a free port of 127.0.0.1 does, too; it
+ * closes with it, and does not keep the process alive. The FastCGI server's `requestError` event (a handler that
+ * threw) is passed on.
+ *
+ * @example
+ * ```ts
+ * await supertest(overFastCGI(app)).get("/").expect(200);
+ * overFastCGI(app).listen(8080);
+ * ```
+ */
+export function overFastCGI(app: RequestListener, options: OverFastCGIOptions = {}): Server {
+  let gateway: Promise<Gateway> | undefined;
+  const server = createHTTPServer((req, res) => {
+    gateway?.then(
+      (forward) => forward(req, res),
+      (error: Error) => res.destroy(error),
+    );
+  });
+  // An http.Server can listen, close, and listen again: supertest does so for each request.
+  server.on("listening", () => {
+    const backend = startBackend(app, options.server);
+    backend.on("requestError", (...details) => server.emit("requestError", ...details));
+    gateway = once(backend, "listening").then(() => {
+      const address = backend.address() as AddressInfo;
+      return createGateway(address.port, { keepConn: true, ...options.gateway });
+    });
+    gateway.catch((error: Error) => server.emit("error", error));
+    server.once("close", () => {
+      backend.close();
+      gateway?.then(
+        ({ client }) => client.destroy(),
+        () => {},
+      );
+    });
+  });
+  return server;
+}
+
+function startBackend(app: RequestListener, options: FastCGIServerOptions = {}): FastCGIServer {
+  const backend = createServer(options, app);
+  // The HTTP server is what keeps the process alive, and each request as long as it lasts.
+  backend.on("connection", (socket: Socket) => socket.unref());
+  backend.listen(0, "127.0.0.1");
+  backend.unref();
+  return backend;
+}
