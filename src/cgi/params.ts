@@ -1,4 +1,4 @@
-import { readPairs } from "../protocol/name-value.ts";
+import { decodeNameValuePairs } from "../protocol/name-value.ts";
 
 /** Meta-variables by name; the prototype is null, so that any name is harmless. */
 export type Params = Record<string, string>;
@@ -9,17 +9,14 @@ export type Params = Record<string, string>;
  * `HTTP_*` and REQUEST_URI stay Latin-1, as header fields and URLs are in node:http. All else (PATH_INFO,
  * SCRIPT_NAME, DOCUMENT_ROOT, SSL_CLIENT_S_DN…) is UTF-8 where its bytes are UTF-8, because servers decode
  * percent-encoding there.
- *
- * @param text the stream, one character per byte
  */
-export function decodeParams(text: string): Params {
+export function decodeParams(content: Buffer): Params {
   const params: Params = Object.create(null);
-  readPairs(text, (source, nameStart, valueStart, end) => {
-    const name = source.slice(nameStart, valueStart);
-    const value = decodeValue(name, source.slice(valueStart, end));
+  for (const [name, bytes] of decodeNameValuePairs(content)) {
+    const value = decodeValue(name, bytes);
     const previous = params[name];
     params[name] = previous === undefined ? value : joinRepeated(name, previous, value);
-  });
+  }
   return params;
 }
 

@@ -1,57 +1,7 @@
 import { METHODS } from "node:http";
 import { readPairs } from "../protocol/name-value.ts";
+import { type Field, findName, Repeat, Variable, type VariableName } from "./variable-name.ts";
 
-/** The variables that {@link readRequestHead} looks at, other than header fields. */
-const Variable = {
-  IGNORED: 0,
-  HEADER: 1,
-  REQUEST_METHOD: 2,
-  REQUEST_URI: 3,
-  SERVER_PROTOCOL: 4,
-  REMOTE_ADDR: 5,
-  REMOTE_PORT: 6,
-  SERVER_ADDR: 7,
-  SERVER_PORT: 8,
-  HTTPS: 9,
-  REQUEST_SCHEME: 10,
-  CONTENT_LENGTH: 11,
-  CONTENT_TYPE: 12,
-  SCRIPT_NAME: 13,
-  PATH_INFO: 14,
-  QUERY_STRING: 15,
-  UNENCODED_URL: 16,
-  TRANSFER_ENCODING: 17,
-} as const;
-
-/** How a repeated field is treated, as node:http does it. */
-const Repeat = { JOIN: 0, FIRST_WINS: 1, COOKIE: 2, LIST: 3 } as const;
-
-/** What a name means: looked up once per name, not per request. */
-interface Name {
-  readonly variable: number;
-  /** Field name as a browser would write it: `Accept-Encoding`. */
-  readonly raw: string;
-  /** Field name in lower case. */
-  readonly key: string;
-  readonly repeat: number;
-  /** Serial number of the last request that had this field: tells repeated fields without a look-up. */
-  seen: number;
-}
-
-const FIRST_WINS: ReadonlySet<string> = new Set(
-  (
-    "age authorization content-length content-type etag expires from host if-modified-since " +
-    "if-unmodified-since last-modified location max-forwards proxy-authorization referer retry-after " +
-    "server user-agent"
-  ).split(" "),
-);
-
-/** Names are remembered up to this number, so that nobody fills the memory with invented ones. */
-const MAX_NAMES = 2000;
-const MAX_NAME_LENGTH = 256;
-const names = new Map<string, Name>();
-/** Header fields by key: names that differ in case or dashes only are one field. */
-const fields = new Map<string, Name>();
 const methods: ReadonlyMap<string, string> = new Map(METHODS.map((method) => [method, method]));
 
 /** Says why a request cannot be given to an application. */
@@ -95,6 +45,8 @@ export class RequestHead {
 }
 
 let head: RequestHead = new RequestHead();
+/** The bytes that are being read, one character per byte: a value is a slice of it. */
+let text = "";
 let serial = 0;
 
 /**
@@ -106,41 +58,31 @@ let serial = 0;
  * comes twice is joined as node:http joins. `Transfer-Encoding: chunked` stays only where no usable length is:
  * the body is de-chunked already, and body parsers ask for one of the two before they read.
  *
- * @param params the name-value stream, one character per byte
+ * @param params the name-value stream
  * @throws ProtocolError `ERR_FCGI_PARAMS` if it is malformed
  * @see RFC 3875, section 4.1
  */
-export function readRequestHead(params: string, limits: HeadLimits): RequestHead {
-  head = new RequestHead();
+export function readRequestHead(params: Buffer, limits: HeadLimits): RequestHead {
+  const request = new RequestHead();
+  head = request;
+  text = params.toString("latin1");
   serial++;
-  const request = head;
   const count = readPairs(params, readPair);
+  text = "";
   if (count > limits.maxPairs) {
-    request.problem ??= {
-      statusCode: 431,
-      message: `params hold ${count} pairs, at most ${limits.maxPairs}`,
-    };
+    request.problem = { statusCode: 431, message: `params hold ${count} pairs, at most ${limits.maxPairs}` };
   }
   finish(request);
   return request;
 }
 
-function readPair(text: string, nameStart: number, valueStart: number, end: number): void {
-  const spelling = text.slice(nameStart, valueStart);
-  const name = names.get(spelling) ?? learn(spelling);
-  const request = head;
-  switch (name.variable) {
-    case Variable.HEADER:
-      addHeader(request, name, text.slice(valueStart, end));
-      break;
-    case Variable.IGNORED:
-      break;
-    default:
-      addVariable(request, name, text.slice(valueStart, end));
-  }
+function readPair(bytes: Uint8Array, nameStart: number, valueStart: number, end: number): void {
+  const name = findName(bytes, nameStart, valueStart);
+  if (name.variable === Variable.HEADER) addHeader(head, name.field, text.slice(valueStart, end));
+  else if (name.variable !== Variable.IGNORED) addVariable(head, name, text.slice(valueStart, end));
 }
 
-function addVariable(request: RequestHead, name: Name, value: string): void {
+function addVariable(request: RequestHead, name: VariableName, value: string): void {
   switch (name.variable) {
     case Variable.REQUEST_METHOD:
       request.method = value;
@@ -179,17 +121,17 @@ function addVariable(request: RequestHead, name: Name, value: string): void {
       request.query = value;
       break;
     case Variable.UNENCODED_URL:
-      // IIS: the target as sent, where REQUEST_URI is missing or rewritten.
+      // IIS: the target as sent, where REQUEST_URI is missing.
       if (request.url === "") request.url = value;
       break;
     case Variable.CONTENT_TYPE:
-      if (value !== "") addHeader(request, name, value);
+      if (value !== "") addHeader(request, name.field, value);
       break;
     case Variable.CONTENT_LENGTH:
       // Empty from nginx, -1 from Caddy 2.6 for a chunked upload: neither is a length.
-      if (isLength(value) && name.seen !== serial) {
+      if (isLength(value) && request.contentLength < 0) {
         request.contentLength = Number(value);
-        addHeader(request, name, value);
+        addHeader(request, name.field, value);
       }
       break;
     case Variable.TRANSFER_ENCODING:
@@ -198,17 +140,17 @@ function addVariable(request: RequestHead, name: Name, value: string): void {
   }
 }
 
-function addHeader(request: RequestHead, name: Name, value: string): void {
-  request.rawHeaders.push(name.raw, value);
-  if (name.seen !== serial) {
-    name.seen = serial;
-    request.headers[name.key] = name.repeat === Repeat.LIST ? [value] : value;
+function addHeader(request: RequestHead, field: Field, value: string): void {
+  request.rawHeaders.push(field.raw, value);
+  if (field.seen !== serial) {
+    field.seen = serial;
+    request.headers[field.key] = field.repeat === Repeat.LIST ? [value] : value;
     return;
   }
-  const previous = request.headers[name.key];
+  const previous = request.headers[field.key];
   if (Array.isArray(previous)) previous.push(value);
-  else if (name.repeat === Repeat.JOIN) request.headers[name.key] = `${previous}, ${value}`;
-  else if (name.repeat === Repeat.COOKIE) request.headers[name.key] = `${previous}; ${value}`;
+  else if (field.repeat === Repeat.JOIN) request.headers[field.key] = `${previous}, ${value}`;
+  else if (field.repeat === Repeat.COOKIE) request.headers[field.key] = `${previous}; ${value}`;
 }
 
 /** At most 15 digits: exact as a number, and more than any disk holds. */
@@ -219,54 +161,6 @@ function isLength(value: string): boolean {
     if (code < 48 || code > 57) return false;
   }
   return true;
-}
-
-function learn(text: string): Name {
-  let name = describe(text);
-  if (name.variable === Variable.HEADER) {
-    const known = fields.get(name.key);
-    if (known !== undefined) name = known;
-    else if (Object.hasOwn(head.headers, name.key)) name.seen = serial;
-  }
-  if (names.size < MAX_NAMES && text.length <= MAX_NAME_LENGTH) {
-    // A copy: a slice would keep the whole params of this request alive.
-    names.set(Buffer.from(text, "latin1").toString("latin1"), name);
-    if (name.variable === Variable.HEADER) fields.set(name.key, name);
-  }
-  return name;
-}
-
-function describe(text: string): Name {
-  if (text === "HTTP_TRANSFER_ENCODING") {
-    return { variable: Variable.TRANSFER_ENCODING, raw: "", key: "", repeat: Repeat.JOIN, seen: 0 };
-  }
-  if (text === "CONTENT_TYPE" || text === "CONTENT_LENGTH") {
-    const key = text.toLowerCase().replace("_", "-");
-    return { variable: Variable[text], raw: capitalise(key), key, repeat: Repeat.FIRST_WINS, seen: 0 };
-  }
-  if (text.startsWith("HTTP_") && text.length > 5) {
-    // The field name itself comes as one spelling only: RFC 3875, 4.1.18 folds case and dashes.
-    const key = text.slice(5).replaceAll("_", "-").toLowerCase();
-    const isDropped =
-      key === "proxy" || key === "content-length" || key === "content-type" || key === "__proto__";
-    const repeat =
-      key === "cookie"
-        ? Repeat.COOKIE
-        : key === "set-cookie"
-          ? Repeat.LIST
-          : FIRST_WINS.has(key)
-            ? Repeat.FIRST_WINS
-            : Repeat.JOIN;
-    const variable = isDropped ? Variable.IGNORED : Variable.HEADER;
-    return { variable, raw: capitalise(key), key, repeat, seen: 0 };
-  }
-  const variable = Object.hasOwn(Variable, text) ? Variable[text as keyof typeof Variable] : Variable.IGNORED;
-  const isReal = variable > Variable.HEADER && variable < Variable.TRANSFER_ENCODING;
-  return { variable: isReal ? variable : Variable.IGNORED, raw: "", key: "", repeat: Repeat.JOIN, seen: 0 };
-}
-
-function capitalise(key: string): string {
-  return key.replace(/(^|-)[a-z]/g, (letters) => letters.toUpperCase());
 }
 
 function finish(request: RequestHead): void {

@@ -2,8 +2,11 @@
 export interface ResponseHead {
   /** Where the head ends in the text given, the empty line included. */
   end: number;
-  /** The CGI head, the empty line included; "" for a 1xx head, which no front end can take. */
-  text: string;
+  /**
+   * The CGI head, the empty line included; "" for a 1xx head, which no front end can take; undefined where
+   * nothing but the first nine characters has to change: `HTTP/1.1 ` to `Status: `.
+   */
+  text: string | undefined;
   statusCode: number;
   /** Bytes of the body that the head announces, or -1. */
   contentLength: number;
@@ -38,7 +41,7 @@ export function translateResponseHead(text: string): ResponseHead | undefined {
     result.text = statusCode === 101 ? "Status: 501 Not Implemented\r\n\r\n" : "";
     return result;
   }
-  let head = "Status: ";
+  let head = "";
   let copied = 9;
   let line = text.indexOf("\r\n") + 2;
   while (line < headEnd) {
@@ -58,7 +61,7 @@ export function translateResponseHead(text: string): ResponseHead | undefined {
     }
     line = next;
   }
-  result.text = head + text.slice(copied, end);
+  result.text = copied === 9 ? undefined : `Status: ${head}${text.slice(copied, end)}`;
   return result;
 }
 

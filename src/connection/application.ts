@@ -7,7 +7,7 @@ import {
   type ValueName,
 } from "../protocol/constants.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { encodeNameValuePairs, readPairs } from "../protocol/name-value.ts";
+import { decodeNameValuePairs, encodeNameValuePairs } from "../protocol/name-value.ts";
 import { encodeEndRequest, encodeRecord, encodeUnknownType } from "../protocol/record.ts";
 import { RecordReader, type RecordSink } from "../protocol/record-reader.ts";
 
@@ -27,13 +27,15 @@ export interface ApplicationLimits {
   readonly values: ReadonlyMap<ValueName | string, string>;
 }
 
+const NO_BYTES = Buffer.alloc(0);
+
 /** State of one request between FCGI_BEGIN_REQUEST and FCGI_END_REQUEST. */
 export class ApplicationRequest {
   readonly requestId: number;
   readonly role: number;
   readonly keepConn: boolean;
-  /** FCGI_PARAMS, one character per byte. */
-  params = "";
+  /** FCGI_PARAMS so far. */
+  params: Buffer = NO_BYTES;
   paramsWireLength = 0;
   isTooLarge = false;
   paramsEnded = false;
@@ -45,11 +47,31 @@ export class ApplicationRequest {
    * delivered: an application may answer before it has read all.
    */
   isEnded = false;
+  #paramsRoom: Buffer | undefined = undefined;
 
   constructor(requestId: number, role: number, keepConn: boolean) {
     this.requestId = requestId;
     this.role = role;
     this.keepConn = keepConn;
+  }
+
+  /** Adds to `params`: the first piece is kept where it lies, further ones are copied behind it. */
+  appendParams(chunk: Buffer, start: number, end: number): void {
+    const { params } = this;
+    const length = params.length + end - start;
+    if (params.length === 0) {
+      this.params = chunk.subarray(start, end);
+      return;
+    }
+    let room = this.#paramsRoom;
+    if (room === undefined || room.length < length) {
+      // Twice as much each time, so that many small pieces are not copied over and over.
+      room = Buffer.allocUnsafeSlow(length * 2);
+      room.set(params);
+      this.#paramsRoom = room;
+    }
+    chunk.copy(room, params.length, start, end);
+    this.params = room.subarray(0, length);
   }
 }
 
@@ -178,7 +200,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
     switch (this.#type) {
       case RecordType.PARAMS:
         if (request !== undefined && !request.paramsEnded && !request.isTooLarge) {
-          request.params += chunk.toString("latin1", start, end);
+          request.appendParams(chunk, start, end);
         }
         break;
       case RecordType.STDIN:
@@ -262,7 +284,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
     }
     if (request.paramsWireLength > this.#limits.maxParamsLength) {
       request.isTooLarge = true;
-      request.params = "";
+      request.params = NO_BYTES;
     }
   }
 
@@ -313,11 +335,10 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
 
   #getValues(content: string): void {
     const asked = new Map<string, string>();
-    readPairs(content, (text, nameStart, valueStart) => {
-      const name = text.slice(nameStart, valueStart);
+    for (const [name] of decodeNameValuePairs(Buffer.from(content, "latin1"))) {
       const value = this.#limits.values.get(name);
       if (value !== undefined) asked.set(name, value);
-    });
+    }
     this.#handler.onReply(
       encodeRecord(RecordType.GET_VALUES_RESULT, NULL_REQUEST_ID, encodeNameValuePairs(asked)),
       false,

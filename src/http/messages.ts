@@ -56,7 +56,7 @@ export function emitRequest(
   req.httpVersion = "1.1";
   req.httpVersionMajor = 1;
   req.httpVersionMinor = 1;
-  Object.assign(req, { upgrade: false });
+  (req as { upgrade?: boolean }).upgrade = false;
   const res = new options.ServerResponse(req, {
     highWaterMark: socket.writableHighWaterMark,
     rejectNonStandardBodyWrites: options.rejectNonStandardBodyWrites,

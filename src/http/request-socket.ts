@@ -210,23 +210,21 @@ export class RequestSocket extends EventEmitter implements RequestConsumer {
       // "size", CRLF, the chunk, CRLF, in four writes, or "0" and CRLF where the answer ends with its head.
       this.#res.chunkedEncoding = false;
       if (text.length > end && !text.startsWith("0\r\n", end)) this.#framing = Framing.BEFORE_CHUNK;
-      this.#transport.write(head.text, "latin1");
+      this.#transport.write(head.text ?? "", "latin1");
       return;
     }
-    if (head.contentLength >= 0 && this.#head.method !== "HEAD" && statusCode !== 204 && statusCode !== 304) {
+    const hasBody = this.#head.method !== "HEAD" && statusCode !== 204 && statusCode !== 304;
+    if (head.contentLength >= 0 && hasBody)
+      this.#remaining = head.contentLength - bodyLength(text, end, encoding);
+    if (this.#remaining < -1 || (head.contentLength >= 0 && this.#remaining === -1)) {
       this.#remaining = head.contentLength;
-      const body = text.slice(end);
-      const length = encoding === "latin1" ? body.length : Buffer.byteLength(body, encoding);
-      if (length > this.#remaining) {
-        this.#transport.write(head.text, "latin1");
-        this.#writeBody(body, encoding);
-        return;
-      }
-      this.#remaining -= length;
-      this.#transport.write(body === "" ? head.text : head.text + body, encoding);
-      return;
+      this.#transport.write(head.text ?? `Status: ${text.slice(9, end)}`, "latin1");
+      this.#writeBody(text.slice(end), encoding);
+    } else if (head.text === undefined) {
+      this.#transport.writeHTTP(text, encoding);
+    } else {
+      this.#transport.write(text.length === end ? head.text : head.text + text.slice(end), encoding);
     }
-    this.#transport.write(text.length === end ? head.text : head.text + text.slice(end), encoding);
   }
 
   #writeFramed(data: string | Uint8Array, encoding: BufferEncoding): void {
@@ -306,7 +304,8 @@ export class RequestSocket extends EventEmitter implements RequestConsumer {
       req.removeAllListeners("data");
       req.resume();
     }
-    if (this.#res !== undefined) Object.assign(this.#res, { socket: null });
+    // node:http detaches it here; `res` still has to hear our `close`.
+    if (this.#res !== undefined) (this.#res as { socket: unknown }).socket = null;
     process.nextTick(closeSocket, this);
   }
 
@@ -417,6 +416,15 @@ function runCallbacks(callbacks: WriteCallback[]): void {
 /** The error that node:http gives to a request whose connection went. */
 function resetError(): Error {
   return Object.assign(new Error("aborted"), { code: "ECONNRESET" });
+}
+
+/** Bytes of `text` behind its head. */
+function bodyLength(text: string, end: number, encoding: BufferEncoding): number {
+  const length = text.length - end;
+  // The usual answer is ASCII, or its head only: no need to cut the body out.
+  if (length === 0 || encoding === "latin1" || Buffer.byteLength(text, encoding) === text.length)
+    return length;
+  return Buffer.byteLength(text.slice(end), encoding);
 }
 
 function familyOf(address: string): string | undefined {

@@ -1,13 +1,18 @@
 /** What a {@link RequestSocket} needs of the protocol below it: FastCGI, or plain CGI. */
 export interface RequestTransport {
-  /** FCGI_PARAMS, one character per byte. */
-  readonly params: string;
+  /** FCGI_PARAMS: name-value pairs. */
+  readonly params: Buffer;
   /** Bytes written that the operating system has not taken yet. */
   readonly writableLength: number;
   /** Whether what was handed over last waits for the peer: `onDrain` will tell when it is gone. */
   readonly needsDrain: boolean;
   /** Who hears of the body, of the output's fate, and of the peer's leaving. */
   consumer: RequestConsumer | undefined;
+  /**
+   * Queues an answer's beginning as node:http wrote it: its first nine characters, `HTTP/1.1 `, go out as
+   * `Status: `.
+   */
+  writeHTTP(text: string, encoding: BufferEncoding): void;
   /** Queues output; nothing is sent before `flush()`. An empty chunk is nothing. */
   write(data: string | Uint8Array, encoding: BufferEncoding): void;
   /** Sends what is queued, as far as there is room; `isComplete`: the answer ends with it. */

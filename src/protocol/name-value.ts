@@ -1,34 +1,31 @@
 import { ProtocolError } from "./errors.ts";
 
 /** Reads one name-value pair; see {@link readPairs}. */
-export type PairReader = (text: string, nameStart: number, valueStart: number, end: number) => void;
+export type PairReader = (bytes: Uint8Array, nameStart: number, valueStart: number, end: number) => void;
 
 /**
- * Walks the pairs of a whole name-value stream.
+ * Walks the pairs of a whole name-value stream; nothing is copied.
  *
- * `text` holds one character per byte (Latin-1), so that a pair is two slices of it: nothing is copied, and
- * the caller cuts out only what it wants.
- *
- * @param read called for each pair: the name is `nameStart` to `valueStart` of `text`, the value `valueStart`
+ * @param read called for each pair: the name is `nameStart` to `valueStart` of `bytes`, the value `valueStart`
  *   to `end`
  * @returns the number of pairs
- * @throws ProtocolError `ERR_FCGI_PARAMS` if a length, a name or a value ends beyond `text`
+ * @throws ProtocolError `ERR_FCGI_PARAMS` if a length, a name or a value ends beyond `bytes`
  * @see FastCGI 1.0, section 3.4
  */
-export function readPairs(text: string, read: PairReader): number {
-  const total = text.length;
+export function readPairs(bytes: Uint8Array, read: PairReader): number {
+  const total = bytes.length;
   let position = 0;
   let count = 0;
   while (position < total) {
-    let nameLength = text.charCodeAt(position++);
+    // Past the end a byte is undefined and a length NaN: the comparison below is then false, as wanted.
+    let nameLength = bytes[position++]!;
     if (nameLength > 127) {
-      nameLength = longLength(text, position - 1);
+      nameLength = longLength(bytes, position - 1);
       position += 3;
     }
-    // charCodeAt() past the end is NaN: every comparison below is then false, as wanted.
-    let valueLength = text.charCodeAt(position++);
+    let valueLength = bytes[position++]!;
     if (valueLength > 127) {
-      valueLength = longLength(text, position - 1);
+      valueLength = longLength(bytes, position - 1);
       position += 3;
     }
     const valueStart = position + nameLength;
@@ -39,19 +36,15 @@ export function readPairs(text: string, read: PairReader): number {
         `name-value pair ${count + 1} ends beyond its stream of ${total} bytes`,
       );
     }
-    read(text, position, valueStart, end);
+    read(bytes, position, valueStart, end);
     position = end;
     count++;
   }
   return count;
 }
 
-function longLength(text: string, at: number): number {
-  return (
-    (text.charCodeAt(at) & 0x7f) * 0x1000000 +
-    ((text.charCodeAt(at + 1) << 16) | (text.charCodeAt(at + 2) << 8)) +
-    text.charCodeAt(at + 3)
-  );
+function longLength(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! & 0x7f) * 0x1000000 + ((bytes[at + 1]! << 16) | (bytes[at + 2]! << 8)) + bytes[at + 3]!;
 }
 
 /**
@@ -64,8 +57,11 @@ function longLength(text: string, at: number): number {
  */
 export function decodeNameValuePairs(content: Buffer): [name: string, value: string][] {
   const pairs: [string, string][] = [];
-  readPairs(content.toString("latin1"), (text, nameStart, valueStart, end) => {
-    pairs.push([text.slice(nameStart, valueStart), text.slice(valueStart, end)]);
+  readPairs(content, (_bytes, nameStart, valueStart, end) => {
+    pairs.push([
+      content.toString("latin1", nameStart, valueStart),
+      content.toString("latin1", valueStart, end),
+    ]);
   });
   return pairs;
 }

@@ -16,6 +16,8 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   text = "";
   textEncoding: BufferEncoding = "latin1";
   chunks: Uint8Array[] | undefined = undefined;
+  /** Whether `text` begins with `HTTP/1.1 `, which goes out as `Status: `. */
+  isHTTP = false;
   /** Bytes, or characters of `text`, that are queued here. */
   queuedLength = 0;
   /** The answer is whole: FCGI_END_REQUEST follows what is queued. */
@@ -44,6 +46,15 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
     return this.connection.needsDrain(this);
   }
 
+  writeHTTP(text: string, encoding: BufferEncoding): void {
+    if (this.chunks === undefined && this.text === "" && ONE_STEP.has(encoding)) {
+      this.write(text, encoding);
+      this.isHTTP = this.text !== "";
+    } else {
+      this.write(toCGI(text), encoding);
+    }
+  }
+
   write(data: string | Uint8Array, encoding: BufferEncoding): void {
     if (this.isEnded || this.isComplete || data.length === 0) return;
     if (typeof data === "string" && this.chunks === undefined && this.text === "" && ONE_STEP.has(encoding)) {
@@ -62,7 +73,8 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   takeText(): Uint8Array[] {
     this.chunks ??= [];
     if (this.text !== "") {
-      const bytes = Buffer.from(this.text, this.textEncoding);
+      const bytes = Buffer.from(this.isHTTP ? toCGI(this.text) : this.text, this.textEncoding);
+      this.isHTTP = false;
       this.chunks.push(bytes);
       this.queuedLength += bytes.length - this.text.length;
       this.text = "";
@@ -95,4 +107,8 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   abort(): void {
     this.connection.abortRequest(this);
   }
+}
+
+function toCGI(text: string): string {
+  return `Status: ${text.slice(9)}`;
 }

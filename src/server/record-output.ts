@@ -8,6 +8,8 @@ const OVERHEAD = 128;
 /** Largest content that is copied into the slab; larger chunks are sent from where they lie. */
 export const MAX_COPIED_LENGTH: number = SLAB_LENGTH - OVERHEAD;
 
+const STATUS = Buffer.from("Status: ");
+
 let slab: Buffer = Buffer.allocUnsafeSlow(SLAB_LENGTH);
 
 /** The shared buffer in which small answers are put together. */
@@ -29,7 +31,16 @@ export function fitsSlab(request: FastCGIRequest): boolean {
 /** Writes the queued text of a request as one STDOUT record at the start of the slab; returns its end. */
 export function writeText(request: FastCGIRequest): number {
   if (request.text === "") return 0;
-  const length = slab.write(request.text, 8, request.textEncoding);
+  const { text, textEncoding } = request;
+  let length: number;
+  if (request.isHTTP) {
+    // The text lies one byte into the record's header, and `Status: ` over `HTTP/1.1 `: no string is made anew.
+    length = slab.write(text, 7, textEncoding) - 1;
+    slab.set(STATUS, 8);
+    request.isHTTP = false;
+  } else {
+    length = slab.write(text, 8, textEncoding);
+  }
   request.text = "";
   return closeStdout(request.requestId, length);
 }

@@ -1,0 +1,128 @@
+/** The variables that a request's head is made from, other than header fields. */
+export const Variable = {
+  IGNORED: 0,
+  HEADER: 1,
+  REQUEST_METHOD: 2,
+  REQUEST_URI: 3,
+  SERVER_PROTOCOL: 4,
+  REMOTE_ADDR: 5,
+  REMOTE_PORT: 6,
+  SERVER_ADDR: 7,
+  SERVER_PORT: 8,
+  HTTPS: 9,
+  REQUEST_SCHEME: 10,
+  CONTENT_LENGTH: 11,
+  CONTENT_TYPE: 12,
+  SCRIPT_NAME: 13,
+  PATH_INFO: 14,
+  QUERY_STRING: 15,
+  UNENCODED_URL: 16,
+  TRANSFER_ENCODING: 17,
+} as const;
+
+/** How a repeated field is treated, as node:http does it. */
+export const Repeat = { JOIN: 0, FIRST_WINS: 1, COOKIE: 2, LIST: 3 } as const;
+
+/** A header field; names that differ in case or dashes only are one field. */
+export interface Field {
+  /** Name as a browser would write it: `Accept-Encoding`. */
+  readonly raw: string;
+  /** Name in lower case. */
+  readonly key: string;
+  readonly repeat: number;
+  /** Serial number of the last request that had this field: tells repeated fields without a look-up. */
+  seen: number;
+}
+
+/** A meta-variable's name: what it means is found out once, not per request. */
+export interface VariableName {
+  readonly variable: number;
+  readonly field: Field;
+  readonly bytes: Uint8Array;
+  /** Another name of the same hash. */
+  readonly next: VariableName | undefined;
+}
+
+const FIRST_WINS: ReadonlySet<string> = new Set(
+  (
+    "age authorization content-length content-type etag expires from host if-modified-since " +
+    "if-unmodified-since last-modified location max-forwards proxy-authorization referer retry-after " +
+    "server user-agent"
+  ).split(" "),
+);
+/** `Proxy` would be HTTP_PROXY (httpoxy); lengths and types have variables of their own. */
+const DROPPED: ReadonlySet<string> = new Set(["proxy", "content-length", "content-type", "__proto__"]);
+const NO_FIELD: Field = { raw: "", key: "", repeat: Repeat.JOIN, seen: 0 };
+
+// Names are remembered in a table of short chains, up to a number, so that nobody fills the memory with
+// invented names, nor makes a chain long.
+const TABLE_LENGTH = 2048;
+const MAX_NAMES = 2000;
+const MAX_CHAIN_LENGTH = 6;
+const table: (VariableName | undefined)[] = new Array(TABLE_LENGTH).fill(undefined);
+const fields = new Map<string, Field>();
+let count = 0;
+
+/** Finds the name that lies in `bytes` from `start` to `end`, without making a string of it. */
+export function findName(bytes: Uint8Array, start: number, end: number): VariableName {
+  const length = end - start;
+  const hash =
+    (length * 61 +
+      (bytes[end - 1] ?? 0) * 31 +
+      (bytes[end - 2] ?? 0) * 7 +
+      (bytes[start + (length >> 1)] ?? 0) * 131 +
+      (bytes[start + 5] ?? 0) * 17) &
+    (TABLE_LENGTH - 1);
+  let name = table[hash];
+  let chainLength = 0;
+  while (name !== undefined) {
+    const known = name.bytes;
+    if (known.length === length) {
+      let index = 0;
+      while (index < length && known[index] === bytes[start + index]) index++;
+      if (index === length) return name;
+    }
+    name = name.next;
+    chainLength++;
+  }
+  const learnt = describe(bytes.slice(start, end), table[hash]);
+  if (count < MAX_NAMES && chainLength < MAX_CHAIN_LENGTH && length <= 256) {
+    table[hash] = learnt;
+    count++;
+  }
+  return learnt;
+}
+
+function describe(bytes: Uint8Array, next: VariableName | undefined): VariableName {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+  const name = (variable: number, field: Field): VariableName => ({ variable, field, bytes, next });
+  if (text === "HTTP_TRANSFER_ENCODING") return name(Variable.TRANSFER_ENCODING, NO_FIELD);
+  if (text === "CONTENT_TYPE" || text === "CONTENT_LENGTH") {
+    return name(Variable[text], fieldOf(text.toLowerCase().replace("_", "-")));
+  }
+  if (text.startsWith("HTTP_") && text.length > 5) {
+    const key = text.slice(5).replaceAll("_", "-").toLowerCase();
+    return DROPPED.has(key) ? name(Variable.IGNORED, NO_FIELD) : name(Variable.HEADER, fieldOf(key));
+  }
+  const variable = Object.hasOwn(Variable, text) ? Variable[text as keyof typeof Variable] : Variable.IGNORED;
+  const isReal = variable > Variable.HEADER && variable < Variable.TRANSFER_ENCODING;
+  return name(isReal ? variable : Variable.IGNORED, NO_FIELD);
+}
+
+function fieldOf(key: string): Field {
+  const known = fields.get(key);
+  if (known !== undefined) return known;
+  const field: Field = { raw: capitalise(key), key, repeat: repeatOf(key), seen: 0 };
+  if (fields.size < MAX_NAMES) fields.set(key, field);
+  return field;
+}
+
+function repeatOf(key: string): number {
+  if (key === "cookie") return Repeat.COOKIE;
+  if (key === "set-cookie") return Repeat.LIST;
+  return FIRST_WINS.has(key) ? Repeat.FIRST_WINS : Repeat.JOIN;
+}
+
+function capitalise(key: string): string {
+  return key.replace(/(^|-)[a-z]/g, (letters) => letters.toUpperCase());
+}
