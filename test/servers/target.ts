@@ -120,7 +120,7 @@ export async function listen(server: FastCGIServer, target: number | string): Pr
 }
 
 /** Writes the executable that web servers start: spawned.ts with TypeScript understood. */
-function writeSpawnedScript(script: string, args: readonly string[]): void {
+export function writeSpawnedScript(script: string, args: readonly string[]): void {
   const program = fileURLToPath(new URL("./spawned.ts", import.meta.url));
   const words = [process.execPath, "--import", import.meta.resolve("tsx"), program, ...args];
   fs.writeFileSync(script, `#!/bin/sh\nexec ${words.map((word) => `'${word}'`).join(" ")}\n`);
