@@ -214,17 +214,18 @@ export class RequestSocket extends EventEmitter implements RequestConsumer {
       return;
     }
     const hasBody = this.#head.method !== "HEAD" && statusCode !== 204 && statusCode !== 304;
-    if (head.contentLength >= 0 && hasBody)
-      this.#remaining = head.contentLength - bodyLength(text, end, encoding);
-    if (this.#remaining < -1 || (head.contentLength >= 0 && this.#remaining === -1)) {
-      this.#remaining = head.contentLength;
-      this.#transport.write(head.text ?? `Status: ${text.slice(9, end)}`, "latin1");
-      this.#writeBody(text.slice(end), encoding);
-    } else if (head.text === undefined) {
-      this.#transport.writeHTTP(text, encoding);
-    } else {
-      this.#transport.write(text.length === end ? head.text : head.text + text.slice(end), encoding);
+    if (head.contentLength >= 0 && hasBody) {
+      const length = bodyLength(text, end, encoding);
+      if (length > head.contentLength) {
+        this.#remaining = head.contentLength;
+        this.#transport.write(head.text ?? `Status: ${text.slice(9, end)}`, "latin1");
+        this.#writeBody(text.slice(end), encoding);
+        return;
+      }
+      this.#remaining = head.contentLength - length;
     }
+    if (head.text === undefined) this.#transport.writeHTTP(text, encoding);
+    else this.#transport.write(text.length === end ? head.text : head.text + text.slice(end), encoding);
   }
 
   #writeFramed(data: string | Uint8Array, encoding: BufferEncoding): void {
