@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { once, setMaxListeners } from "node:events";
+import { createServer as createHTTPServer, type Server } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import { describe, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { createServer } from "../../src/index.ts";
+import {
+  encodeBeginRequest,
+  encodeNameValuePairs,
+  encodeStream,
+  encodeStreamEnd,
+  RecordType,
+  Role,
+} from "../../src/protocol/index.ts";
+import { noteAll, type Peer, type Scenario, scenarios } from "../suite/events.ts";
+
+/** A protocol: how to make its server, and a peer on a connection to it. */
+interface Wire {
+  readonly createServer: () => Server;
+  readonly createPeer: (socket: Socket, keep: boolean) => Peer;
+}
+
+/** The part of a peer that does not depend on the protocol. */
+const peerOn = (socket: Socket): Omit<Peer, "begin" | "body" | "endBody"> => ({
+  pause: () => void socket.pause(),
+  resume: () => void socket.resume(),
+  leave: () => void socket.destroy(),
+  reset: () => void socket.resetAndDestroy(),
+});
+
+const http: Wire = {
+  createServer: () => createHTTPServer(),
+  createPeer: (socket, keep) => ({
+    ...peerOn(socket),
+    begin(method, length) {
+      const lengthField = length === undefined ? "" : `Content-Length: ${length}\r\n`;
+      const connection = keep ? "keep-alive" : "close";
+      socket.write(`${method} /path HTTP/1.1\r\nHost: h\r\nConnection: ${connection}\r\n${lengthField}\r\n`);
+    },
+    body: (bytes) => void socket.write(bytes),
+    endBody() {},
+  }),
+};
+
+const fastcgi: Wire = {
+  createServer: () => createServer(),
+  createPeer: (socket, keep) => ({
+    ...peerOn(socket),
+    begin(method, length) {
+      const params: [string, string][] = [
+        ["REQUEST_METHOD", method],
+        ["REQUEST_URI", "/path"],
+        ["SERVER_PROTOCOL", "HTTP/1.1"],
+        ["CONTENT_LENGTH", length === undefined ? "" : String(length)],
+        ["HTTP_HOST", "h"],
+      ];
+      const records = [
+        encodeBeginRequest(1, Role.RESPONDER, keep ? 1 : 0),
+        ...encodeStream(RecordType.PARAMS, 1, encodeNameValuePairs(params)),
+        encodeStreamEnd(RecordType.PARAMS, 1),
+      ];
+      if (length === undefined) records.push(encodeStreamEnd(RecordType.STDIN, 1));
+      socket.write(Buffer.concat(records));
+    },
+    body: (bytes) => void socket.write(Buffer.concat(encodeStream(RecordType.STDIN, 1, bytes))),
+    endBody: () => void socket.write(encodeStreamEnd(RecordType.STDIN, 1)),
+  }),
+};
+
+/** Runs a scenario and gives what happened, in order. */
+async function play(wire: Wire, scenario: Scenario, keep: boolean): Promise<string[]> {
+  const server = wire.createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  socket.on("error", () => {});
+  socket.resume();
+  await once(socket, "connect");
+  const peer = wire.createPeer(socket, keep);
+  const events: string[] = [];
+  const deadline = AbortSignal.timeout(1000);
+  setMaxListeners(0, deadline);
+  scenario.prepare?.(server, peer);
+  const closed = new Promise<Promise<unknown>[]>((resolve) => {
+    server.on("request", (req, res) => {
+      const note = (event: string) => void events.push(event);
+      noteAll(server, req, res, note);
+      const waits = [req, res, ...(keep ? [] : [req.socket])].map((emitter, index) =>
+        once(emitter, "close", { signal: deadline }).catch((error: Error) => {
+          if (error.name === "AbortError") events.push(`${["req", "res", "socket"][index]} close never came`);
+        }),
+      );
+      resolve(waits);
+      scenario.app({ server, req, res, peer, note });
+    });
+  });
+  const { method = "GET", length, sent = length ?? 0 } = scenario;
+  peer.begin(method, length);
+  if (sent > 0) peer.body(Buffer.alloc(sent, "b"));
+  if (length !== undefined && sent === length) peer.endBody();
+  await Promise.all(await closed);
+  // What the last events lead to: ticks of a few turns of the event loop.
+  for (let turn = 0; turn < 5; turn++) await setImmediate();
+  socket.destroy();
+  server.close();
+  server.closeAllConnections();
+  // A kept connection goes on after the request, and over FastCGI it is not the request's own.
+  return keep ? events.filter((event) => !event.startsWith("socket ")) : events;
+}
+
+for (const keep of [false, true]) {
+  describe(`on a connection ${keep ? "that is kept" : "for one request"}, FastCGI emits what node:http emits when`, () => {
+    for (const scenario of scenarios) {
+      test(scenario.name, async () => {
+        const [expected, actual] = await Promise.all([
+          play(http, scenario, keep),
+          play(fastcgi, scenario, keep),
+        ]);
+        assert.deepEqual(actual, expected);
+      });
+    }
+  });
+}

@@ -1,0 +1,398 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { finished, pipeline, Readable } from "node:stream";
+
+/** A browser's connection, or a web server's to the application: it sends one request and can leave. */
+export interface Peer {
+  /** Sends the head; with a `length`, a body of that length is to follow. */
+  begin(method: string, length?: number): void;
+  body(bytes: Buffer): void;
+  /** Says that the body is complete, where the protocol has a way to say it. */
+  endBody(): void;
+  /** Stops taking in the answer, so that the application must wait. */
+  pause(): void;
+  resume(): void;
+  /** Closes the connection. */
+  leave(): void;
+  /** Ends the connection with RST. */
+  reset(): void;
+}
+
+/** What a scenario works with: the application's objects, and the list of what happened to them. */
+export interface Stage {
+  readonly server: Server;
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly peer: Peer;
+  note(event: string): void;
+}
+
+/** One course of a request, run over `node:http` and over FastCGI; what happens must be equal. */
+export interface Scenario {
+  /** A sentence in the present tense, beginning after "emits what node:http emits when". */
+  readonly name: string;
+  readonly method?: string;
+  /** The length of the body announced. */
+  readonly length?: number;
+  /** How much of the body is sent with the head; all of it by default. */
+  readonly sent?: number;
+  /** Before the request is sent. */
+  prepare?(server: Server, peer: Peer): void;
+  /** The application. */
+  app(stage: Stage): void;
+}
+
+const errorCode = (error: unknown) =>
+  error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : "none";
+
+/** What can be asked of the objects while they live, and after. */
+function flags(req: IncomingMessage, res: ServerResponse): string {
+  const of = (object: object, names: readonly string[]) =>
+    names.filter((name) => Reflect.get(object, name)).join("+");
+  const request = of(req, ["aborted", "complete", "destroyed", "readableEnded", "readableAborted", "closed"]);
+  const response = of(res, [
+    "headersSent",
+    "writableEnded",
+    "writableFinished",
+    "destroyed",
+    "closed",
+    "errored",
+    "finished",
+  ]);
+  return `req[${request}] res[${response}]`;
+}
+
+/** Notes the events of request, response, socket and server, with the state of both messages at each. */
+export function noteAll(
+  server: Server,
+  req: IncomingMessage,
+  res: ServerResponse,
+  note: (event: string) => void,
+): void {
+  const state = () => flags(req, res);
+  const { socket } = req;
+  for (const event of ["aborted", "end", "close"]) req.on(event, () => note(`req ${event} ${state()}`));
+  req.on("error", (error) => note(`req error ${errorCode(error)} ${state()}`));
+  for (const event of ["finish", "close"]) res.on(event, () => note(`res ${event} ${state()}`));
+  res.on("error", (error) => note(`res error ${errorCode(error)} ${state()}`));
+  socket.once("close", () => note(`socket close ${state()} socket[${socket.destroyed ? "destroyed" : ""}]`));
+  server.on("clientError", (error) => note(`server clientError ${errorCode(error)}`));
+}
+
+const BODY = Buffer.alloc(1000, "b");
+const readAll = ({ req }: Stage) => req.resume();
+const silent = () => {};
+
+function answer({ res }: Stage): void {
+  res.writeHead(200, { "Content-Type": "text/plain" });
+  res.end("answer");
+}
+
+/** Writes until the peer's side is full. */
+function fill({ res, note }: Stage): void {
+  const chunk = Buffer.alloc(256 * 1024);
+  let full = 0;
+  const write = () => {
+    while (full < 3 && res.write(chunk));
+    full++;
+  };
+  write();
+  note(`needs drain ${res.writableNeedDrain}`);
+}
+
+/** Everything that can become of a request, and of who sent it. */
+export const scenarios: readonly Scenario[] = [
+  { name: "a GET is answered at once", app: answer },
+  {
+    name: "a GET is answered after its end",
+    app: (stage) => stage.req.resume().on("end", () => answer(stage)),
+  },
+  { name: "a GET is answered in a later turn", app: (stage) => void setImmediate(answer, stage) },
+  {
+    name: "a GET is answered in pieces",
+    app({ res }) {
+      res.write("one");
+      setImmediate(() => {
+        res.write("two");
+        setImmediate(() => res.end("three"));
+      });
+    },
+  },
+  { name: "a HEAD is answered", method: "HEAD", app: answer },
+  { name: "a request is answered with 204", app: ({ res }) => res.writeHead(204).end() },
+  {
+    name: "a POST is answered after its body",
+    method: "POST",
+    length: 1000,
+    app: (stage) => stage.req.resume().on("end", () => answer(stage)),
+  },
+  { name: "a POST is answered and its body not read", method: "POST", length: 1000, app: answer },
+  {
+    name: "a POST is answered before its body is there, which comes then",
+    method: "POST",
+    length: 1000,
+    sent: 0,
+    app(stage) {
+      stage.res.on("finish", () => {
+        stage.peer.body(BODY);
+        stage.peer.endBody();
+      });
+      answer(stage);
+    },
+  },
+  {
+    name: "a POST is answered in the middle of its body, which is being read",
+    method: "POST",
+    length: 2000,
+    sent: 1000,
+    app(stage) {
+      stage.req.once("data", () => answer(stage));
+      stage.res.on("finish", () => {
+        stage.peer.body(BODY);
+        stage.peer.endBody();
+      });
+    },
+  },
+  {
+    name: "the peer leaves before the answer to a GET",
+    app: ({ peer }) => peer.leave(),
+  },
+  {
+    name: "the peer leaves before the answer to a GET that was read",
+    app: ({ req, peer }) => req.resume().on("end", () => peer.leave()),
+  },
+  {
+    name: "the peer resets before the answer to a GET",
+    app: ({ peer }) => peer.reset(),
+  },
+  {
+    name: "the peer leaves before the answer to a POST that was read",
+    method: "POST",
+    length: 1000,
+    app: ({ req, peer }) => req.resume().on("end", () => peer.leave()),
+  },
+  {
+    name: "the peer leaves before the answer to a POST that is not read",
+    method: "POST",
+    length: 1000,
+    app: ({ peer }) => peer.leave(),
+  },
+  {
+    name: "the peer leaves in the middle of an upload that is read",
+    method: "POST",
+    length: 2000,
+    sent: 1000,
+    app: ({ req, peer }) => req.once("data", () => peer.leave()),
+  },
+  {
+    name: "the peer leaves in the middle of an upload that is not read",
+    method: "POST",
+    length: 2000,
+    sent: 1000,
+    app: ({ peer }) => peer.leave(),
+  },
+  {
+    name: "the peer resets in the middle of an upload that is read",
+    method: "POST",
+    length: 2000,
+    sent: 1000,
+    app: ({ req, peer }) => req.once("data", () => peer.reset()),
+  },
+  {
+    name: "the peer leaves between two parts of an answer",
+    app(stage) {
+      stage.res.write("half", () => stage.peer.leave());
+    },
+  },
+  {
+    name: "the peer leaves in the middle of a download that it does not take",
+    prepare: (_server, peer) => peer.pause(),
+    app(stage) {
+      fill(stage);
+      stage.peer.leave();
+    },
+  },
+  {
+    name: "the peer resets in the middle of a download that it does not take",
+    prepare: (_server, peer) => peer.pause(),
+    app(stage) {
+      fill(stage);
+      stage.peer.reset();
+    },
+  },
+  {
+    name: "the peer leaves after a pause in which the application waited for drain",
+    prepare: (_server, peer) => peer.pause(),
+    app(stage) {
+      fill(stage);
+      stage.res.once("drain", () => {
+        stage.note("drain");
+        stage.peer.leave();
+      });
+      stage.peer.resume();
+    },
+  },
+  {
+    name: "the peer leaves under a pipeline into the response",
+    app({ req, res, peer, note }) {
+      const endless = new Readable({
+        read() {
+          this.push(Buffer.alloc(16 * 1024));
+        },
+      });
+      pipeline(endless, res, (error) => note(`pipeline ${errorCode(error)}`));
+      finished(req, (error) => note(`finished(req) ${errorCode(error)}`));
+      setImmediate(() => peer.leave());
+    },
+  },
+  {
+    name: "streams.finished watches a request that is answered",
+    method: "POST",
+    length: 1000,
+    app(stage) {
+      finished(stage.req, (error) => stage.note(`finished(req) ${errorCode(error)}`));
+      finished(stage.res, (error) => stage.note(`finished(res) ${errorCode(error)}`));
+      stage.req.resume().on("end", () => answer(stage));
+    },
+  },
+  {
+    name: "streams.finished watches a request whose peer leaves",
+    app(stage) {
+      finished(stage.req, (error) => stage.note(`finished(req) ${errorCode(error)}`));
+      finished(stage.res, (error) => stage.note(`finished(res) ${errorCode(error)}`));
+      stage.peer.leave();
+    },
+  },
+  {
+    name: "the application writes after the peer has left",
+    app({ res, peer, note }) {
+      res.on("close", () => {
+        note(`write ${res.write("late", (error) => note(`write callback ${errorCode(error)}`))}`);
+        res.end(() => note("end callback"));
+      });
+      peer.leave();
+    },
+  },
+  { name: "the application destroys the response before its head", app: ({ res }) => res.destroy() },
+  {
+    name: "the application destroys the response after its head",
+    app({ res }) {
+      res.write("half");
+      setImmediate(() => res.destroy());
+    },
+  },
+  {
+    name: "the application destroys the response with an error",
+    app({ res }) {
+      res.write("half");
+      setImmediate(() => res.destroy(new Error("broken off")));
+    },
+  },
+  {
+    name: "the application destroys the request",
+    app({ req, res }) {
+      res.write("half");
+      setImmediate(() => req.destroy());
+    },
+  },
+  {
+    name: "the application destroys the request with an error",
+    method: "POST",
+    length: 2000,
+    sent: 1000,
+    app: ({ req }) => void req.destroy(new Error("no more")),
+  },
+  {
+    name: "the application destroys the socket",
+    app({ req, res }) {
+      res.write("half");
+      setImmediate(() => req.socket.destroy());
+    },
+  },
+  {
+    name: "the application destroys the socket in the middle of an upload",
+    method: "POST",
+    length: 2000,
+    sent: 1000,
+    app: ({ req }) => req.once("data", () => req.socket.destroy()),
+  },
+  {
+    name: "the application destroys the response after its end",
+    app(stage) {
+      answer(stage);
+      stage.res.destroy();
+    },
+  },
+  {
+    name: "the server closes all connections under a request",
+    app: ({ server }) => void setImmediate(() => server.closeAllConnections()),
+  },
+  {
+    name: "the server closes while a request is open",
+    app(stage) {
+      stage.server.close(() => stage.note("server close"));
+      setImmediate(answer, stage);
+    },
+  },
+  {
+    name: "res.setTimeout fires and is heard",
+    app(stage) {
+      stage.res.setTimeout(10, () => {
+        stage.note("timeout");
+        answer(stage);
+      });
+    },
+  },
+  {
+    name: "req.setTimeout fires and is heard",
+    app(stage) {
+      stage.req.setTimeout(10, () => {
+        stage.note("timeout");
+        answer(stage);
+      });
+    },
+  },
+  {
+    name: "server.setTimeout fires and is heard",
+    prepare: (server) => server.setTimeout(10),
+    app(stage) {
+      stage.server.on("timeout", (socket) => {
+        stage.note(`server timeout ${socket === stage.req.socket}`);
+        answer(stage);
+      });
+    },
+  },
+  {
+    name: "req, res and server all hear of a time-out",
+    method: "POST",
+    length: 2000,
+    sent: 1000,
+    prepare: (server) => server.setTimeout(10),
+    app(stage) {
+      stage.req.on("timeout", () => stage.note("req timeout"));
+      stage.res.on("timeout", () => stage.note("res timeout"));
+      stage.server.on("timeout", () => stage.note("server timeout"));
+      stage.req.socket.on("timeout", () => {
+        stage.note("socket timeout");
+        stage.res.destroy();
+      });
+    },
+  },
+  { name: "a time-out fires that nobody hears", prepare: (server) => server.setTimeout(10), app: silent },
+  {
+    name: "a time-out fires in the middle of an upload that nobody hears",
+    method: "POST",
+    length: 2000,
+    sent: 1000,
+    prepare: (server) => server.setTimeout(10),
+    app: readAll,
+  },
+  {
+    name: "the client expects 100-continue of nobody in particular",
+    method: "POST",
+    length: 1000,
+    app(stage) {
+      stage.res.writeContinue(() => stage.note("continue"));
+      stage.req.resume().on("end", () => answer(stage));
+    },
+  },
+];
