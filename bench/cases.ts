@@ -224,12 +224,14 @@ const scalingCases = [
   ...[1, 8, 32, 256, 1000, 5000].map((connections) =>
     direct(`scaling/connections/${connections}`, `Hello world, ${connections} connections`, {
       connections,
+      mostRounds: 3,
       isLong: connections !== 1 && connections !== 256,
     }),
   ),
   ...[5, 25, 50, 100, 200].map((count) =>
     direct(`scaling/params/${count}`, `Hello world, ${count} params`, {
       request: withParams(count),
+      mostRounds: 3,
       isLong: true,
     }),
   ),

@@ -1,8 +1,8 @@
 import { number } from "./report.ts";
 import { type BenchResults, type CaseResult, ratio } from "./results.ts";
 
-const WIDTH = 760;
-const LABEL_WIDTH = 330;
+const WIDTH = 900;
+const LABEL_WIDTH = 410;
 const ROW = 22;
 
 /** Colours that can be told apart on white and on black, and by those who see red as green. */
@@ -17,13 +17,13 @@ text { font: 12px system-ui, sans-serif; fill: #24292f; }
 .other { fill: #8c959f; stroke: #8c959f; }
 .line { fill: none; stroke-width: 2; }
 .axis { stroke: #8c959f; stroke-width: 1; }
-.limit { stroke: #57606a; stroke-width: 1; stroke-dasharray: 3 3; }
+.limit { fill: none; stroke: #24292f; stroke-width: 1; stroke-dasharray: 3 3; }
 @media (prefers-color-scheme: dark) {
   text { fill: #e6edf3; }
   .note { fill: #9198a1; }
   .ours { fill: #4493f8; stroke: #4493f8; }
   .more { fill: #f0883e; }
-  .limit { stroke: #9198a1; }
+  .limit { stroke: #e6edf3; }
 }`;
 
 /** Draws the cases as shares of node:http's cost, and the hello world of all servers. */
@@ -44,34 +44,40 @@ export function drawResults(results: BenchResults): string {
 export function drawScaling(results: BenchResults): string {
   const parts: string[] = [];
   const half = WIDTH / 2;
-  drawLines(parts, results, "scaling/connections/", "CPU µs per request by open connections", 0, half);
-  drawLines(parts, results, "scaling/params/", "CPU µs per request by params or header fields", half, half);
+  drawLines(parts, results, "scaling/connections/", "CPU µs per request, by connections", 0, half);
+  drawLines(parts, results, "scaling/params/", "CPU µs per request, by params", half, half);
   return document(parts, 300);
 }
 
 function drawRatios(parts: string[], cases: readonly CaseResult[], top: number): number {
-  const scale = (WIDTH - LABEL_WIDTH - 130) / 1.25;
+  const shares = cases.map((result) => ratio(result) ?? 0);
+  // One case that went wrong must not shrink the bars of all the others.
+  const most = Math.min(2, Math.max(1.1, ...shares));
+  const scale = (WIDTH - LABEL_WIDTH - 200) / most;
   let y = top;
   parts.push(text(0, y, "Cost on the server, node:http = 100 %: shorter is better", "title"));
   y += 10;
-  const limit = LABEL_WIDTH + scale;
-  parts.push(`<line class="limit" x1="${limit}" x2="${limit}" y1="${y}" y2="${y + cases.length * ROW}"/>`);
-  for (const result of cases) {
-    const share = ratio(result) ?? 0;
+  const limit = round(LABEL_WIDTH + scale);
+  for (const [index, result] of cases.entries()) {
+    const share = shares[index]!;
     const ours = result.measurements.find(({ name }) => name === "serve-fastcgi")!;
     const theirs = result.measurements.find(({ name }) => name === "node:http")!;
-    const unit = result.unit.replace(" CPU per request", "").replace(/ (of RSS )?per .*/, "");
     const middle = y + ROW / 2 + 4;
     parts.push(text(LABEL_WIDTH - 8, middle, result.title, "end"));
-    parts.push(bar(LABEL_WIDTH, y + 4, Math.min(share, 1.25) * scale, share <= 1 ? "ours" : "more"));
-    parts.push(
-      text(LABEL_WIDTH + Math.min(share, 1.25) * scale + 6, middle, `${(share * 100).toFixed(0)} %`),
-    );
-    const values = `${number(ours.value)} : ${number(theirs.value)} ${unit}`;
+    parts.push(bar(LABEL_WIDTH, y + 4, Math.min(share, most) * scale, share <= 1 ? "ours" : "more"));
+    parts.push(text(WIDTH - 145, middle, `${(share * 100).toFixed(0)} %`, "end"));
+    const values = `${number(ours.value)} : ${number(theirs.value)} ${unitOf(result)}`;
     parts.push(text(WIDTH, middle, values, "note end"));
     y += ROW;
   }
+  parts.push(`<path class="limit" d="M${limit} ${top + 10}V${y}"/>`);
   return y;
+}
+
+/** The unit, short enough for the margin. */
+function unitOf({ unit }: CaseResult): string {
+  if (unit.startsWith("bytes")) return "bytes";
+  return unit.endsWith("per MB") ? "µs/MB" : "µs";
 }
 
 function drawServers(parts: string[], result: CaseResult, top: number): number {

@@ -34,6 +34,8 @@ export interface RequestCase {
   readonly connections?: number;
   readonly transport?: "unix" | "tcp";
   readonly nodeArgs?: readonly string[];
+  /** Fewer rounds than elsewhere, for points of a curve. */
+  readonly mostRounds?: number;
   readonly contenders?: readonly Contender[];
   /** Makes what the application needs in a folder, and the variables that say where it is. */
   readonly prepare?: (folder: string) => NodeJS.ProcessEnv;
@@ -59,7 +61,8 @@ export async function measureRequests(bench: Bench, benchCase: RequestCase): Pro
     await checkAnswers(bench, entries);
     const { warmupMs, warmupRequests, roundMs } = bench.plan;
     for (const entry of entries) await runRound(bench, benchCase, entry, warmupMs, warmupRequests);
-    for (let round = 0; round < bench.plan.rounds; round++) {
+    const rounds = Math.min(benchCase.mostRounds ?? bench.plan.rounds, bench.plan.rounds);
+    for (let round = 0; round < rounds; round++) {
       for (const entry of entries) {
         entry.rounds.push(await runRound(bench, benchCase, entry, roundMs));
       }

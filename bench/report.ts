@@ -6,8 +6,12 @@ export function caseLines(result: CaseResult): string {
   if (result.skipped !== undefined) lines.push(`  skipped: ${result.skipped}`);
   for (const measurement of result.measurements) lines.push(`  ${measurementLine(measurement, result.unit)}`);
   const quotient = ratio(result);
-  if (quotient !== undefined)
-    lines.push(`  ${"ours : node:http".padEnd(40)}${quotient.toFixed(2).padStart(9)}`);
+  if (quotient !== undefined) {
+    const lowest = ratio(result, (measurement) => measurement.lowest) ?? 0;
+    lines.push(
+      `  ${"ours : node:http".padEnd(40)}${quotient.toFixed(2).padStart(9)} (of the lowest ${lowest.toFixed(2)})`,
+    );
+  }
   return `${lines.join("\n")}\n`;
 }
 

@@ -49,8 +49,11 @@ export function median(values: readonly number[]): number {
 }
 
 /** Our value over that of node:http in the same case: below 1 we cost less. */
-export function ratio(result: CaseResult): number | undefined {
+export function ratio(
+  result: CaseResult,
+  read: (measurement: Measurement) => number = ({ value }) => value,
+): number | undefined {
   const ours = result.measurements.find(({ name }) => name === "serve-fastcgi");
   const theirs = result.measurements.find(({ name }) => name === "node:http");
-  return ours === undefined || theirs === undefined ? undefined : ours.value / theirs.value;
+  return ours === undefined || theirs === undefined ? undefined : read(ours) / read(theirs);
 }

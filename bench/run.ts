@@ -28,8 +28,8 @@ const plan: Plan = {
   isQuick: quick,
   rounds: Number(options.rounds ?? (quick ? 3 : 5)),
   roundMs: Number(options.ms ?? (quick ? 150 : 300)),
-  warmupRequests: quick ? 10_000 : 15_000,
-  warmupMs: quick ? 500 : 1000,
+  warmupRequests: 10_000,
+  warmupMs: quick ? 500 : 800,
 };
 
 const start = performance.now();
