@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer as createNetServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { markdown, table } from "./report.ts";
+import { createServer } from "../../src/index.ts";
+import { application } from "./apps/node-application.ts";
+import { failures, markdown, table } from "./report.ts";
 import { type Result, run } from "./runner.ts";
 import { sections } from "./sections.ts";
 import { measure, serveFastCGI } from "./targets.ts";
@@ -12,7 +17,7 @@ import { measure, serveFastCGI } from "./targets.ts";
 describe("conformance of serve-fastcgi", () => {
   let results: Result[] = [];
   before(async () => {
-    results = await measure(serveFastCGI);
+    results = await measure(serveFastCGI, { timeoutMs: 5000 });
   });
 
   for (const { id, title, cases } of sections) {
@@ -29,18 +34,30 @@ describe("conformance of serve-fastcgi", () => {
 });
 
 describe("the suite itself", () => {
-  /** Answers whatever comes with bytes that are no record, and closes. */
-  const broken = createServer((socket) => {
+  const folder = mkdtempSync(join(tmpdir(), "fcgi-conformance-"));
+  /** Keeps to the contract. */
+  const good = createServer(application);
+  /** Serves, but answers everything with the same. */
+  const wrong = createServer((req, res) => {
+    if (req.url?.startsWith("/params")) application(req, res);
+    else res.end("wrong");
+  });
+  /** Answers with bytes that are no record. */
+  const other = createNetServer((socket) => {
     socket.on("error", () => {});
     socket.on("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
   });
-  before(() => once(broken.listen(0, "127.0.0.1"), "listening"));
-  after(() => broken.close());
+  const servers = { good, wrong, other };
+  const path = (name: string): string => join(folder, name);
+  const target = (name: string) => ({ address: { path: path(name) }, params: [], timeoutMs: 2000 });
 
-  const port = (): number => {
-    const address = broken.address();
-    return typeof address === "object" && address ? address.port : 0;
-  };
+  before(async () => {
+    for (const [name, server] of Object.entries(servers)) await once(server.listen(path(name)), "listening");
+  });
+  after(() => {
+    for (const server of Object.values(servers)) server.close();
+    rmSync(folder, { recursive: true });
+  });
 
   test("has at least 150 cases, each with an id and a title of its own", () => {
     const cases = sections.flatMap((section) => section.cases);
@@ -49,28 +66,41 @@ describe("the suite itself", () => {
     assert.equal(new Set(cases.map(({ section, title }) => section + title)).size, cases.length);
   });
 
-  test("passes nothing that answers with bytes that are no record", async () => {
-    const target = { address: { host: "127.0.0.1", port: port() }, params: [], timeoutMs: 500 };
-    const results = await run(target, { only: "3.4", patienceMs: 0 });
+  test("runs over a unix socket", async () => {
+    const results = await run(target("good"), { only: "3.5" });
     assert.deepEqual(
-      results.filter(({ outcome }) => outcome === "pass"),
+      results.filter(({ outcome }) => outcome !== "pass"),
       [],
-    );
-    assert.match(table(results), /^total +0 of \d+ +0 of \d+$/m);
-    assert.match(
-      markdown([{ name: "broken", results }]),
-      /^\| \*\*all\*\* \| \d+ \| MUST 0\/\d+, SHOULD 0\/\d+ \|$/m,
     );
   });
 
-  for (const [only, code] of [
-    ["no-such-case", 2],
-    ["3.5/1", 1],
+  test("finds fault with wrong answers, and counts them", async () => {
+    const results = await run(target("wrong"), { only: "5.3/3" });
+    assert.deepEqual(
+      results.map(({ id, outcome }) => [id, outcome]),
+      [["5.3/3", "fail"]],
+    );
+    assert.match(table(results), /^total +0 of 1 +n\/a$/m);
+    assert.match(markdown([{ name: "wrong", results }]), /^\| \*\*all\*\* \| 1 \| MUST 0\/1 \|$/m);
+    assert.match(failures([{ name: "wrong", results }]), /^- wrong, 5\.3\/3 \(MUST\): /);
+  });
+
+  test("does not run against what is no FastCGI application", async () => {
+    await assert.rejects(
+      run(target("other")),
+      /no application that keeps to the contract: .*no record: 48545450/,
+    );
+  });
+
+  for (const [server, only, code] of [
+    ["good", "3.5/1", 0],
+    ["wrong", "5.3/3", 1],
+    ["other", "3.5/1", 2],
+    ["good", "no-such-case", 2],
   ] as const) {
-    test(`ends with exit code ${code} for --only ${only} against a broken application`, async () => {
+    test(`ends with exit code ${code} for --only ${only} against the ${server} application`, async () => {
       const script = fileURLToPath(new URL("run.ts", import.meta.url));
-      const target = `tcp:127.0.0.1:${port()}`;
-      const args = ["--import", "tsx", script, "--target", target, "--only", only, "--patience", "0"];
+      const args = ["--import", "tsx", script, "--target", `unix:${path(server)}`, "--only", only];
       const child = spawn(process.execPath, args, { stdio: "ignore" });
       assert.deepEqual(await once(child, "exit"), [code, null]);
     });

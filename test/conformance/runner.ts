@@ -27,8 +27,17 @@ export interface RunOptions {
   readonly caseTimeoutMs?: number | undefined;
 }
 
-/** Runs the suite, one case after the other; when the application is gone for good, what is left fails. */
+/**
+ * Runs the suite, one case after the other; when the application is gone for good, what is left fails.
+ *
+ * @throws Error if the application does not serve the plainest of requests to begin with
+ */
 export async function run(target: Target, options: RunOptions = {}): Promise<Result[]> {
+  try {
+    await new Bench(target).serves();
+  } catch (error) {
+    throw new Error(`no application that keeps to the contract: ${(error as Error).message}`);
+  }
   const results: Result[] = [];
   let isGone = false;
   for (const test of sections.flatMap((section) => section.cases)) {

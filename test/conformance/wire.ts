@@ -106,16 +106,11 @@ export interface Received {
   readonly padding: Buffer;
 }
 
-/** Cuts what arrives into records. */
+/** Cuts what arrives into records; what has another version than 1 is returned at once, without content. */
 export class Reader {
   #chunks: Buffer[] = [];
   #length = 0;
   #needed = 8;
-
-  /** Bytes of a record that is not whole yet. */
-  get pending(): number {
-    return this.#length;
-  }
 
   push(chunk: Buffer): Received[] {
     this.#chunks.push(chunk);
@@ -124,6 +119,12 @@ export class Reader {
     let bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks);
     const records: Received[] = [];
     for (;;) {
+      const version = bytes[0] ?? 1;
+      if (version !== 1) {
+        const nothing = Buffer.alloc(0);
+        records.push({ version, type: -1, id: -1, reserved: 0, content: nothing, padding: nothing });
+        break;
+      }
       this.#needed = bytes.length < 8 ? 8 : 8 + bytes.readUInt16BE(4) + bytes[6]!;
       if (bytes.length < this.#needed) break;
       const end = 8 + bytes.readUInt16BE(4);

@@ -36,8 +36,8 @@ for (const [state, arrive] of states) {
 
   should(`aborted ${state}, a request gets it within 100 ms`, async (t) => {
     let fastest = Number.POSITIVE_INFINITY;
-    // Three tries, because a busy machine may hold up any of them.
-    for (let n = 0; n < 3 && fastest > 100; n++) {
+    // Five tries, because a busy machine may hold up any of them.
+    for (let n = 0; n < 5 && fastest > 100; n++) {
       const link = await t.open();
       await arrive(t, link);
       await t.serves();
@@ -132,7 +132,7 @@ must("STDIN that follows an ABORT_REQUEST is ignored", async (t) => {
   check(!link.hasEnded(1) && link.begun(1).records.length === 0, "something came after END_REQUEST");
 });
 
-must("an aborted large answer ends between two records", async (t) => {
+should("an aborted large answer ends early, between two records", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/large?bytes=100000000"));
   await link.until("the begin of the answer", () => link.received > 100000);

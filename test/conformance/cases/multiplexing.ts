@@ -1,6 +1,9 @@
 import { check, type Section, same, section } from "../suite.ts";
 import * as wire from "../wire.ts";
 
+/** The empty PARAMS and the empty STDIN record: held back, they keep a request from being answered. */
+const ENDS = 16;
+
 export const multiplexing: Section = section("3.3-mpx", "Multiplexing, where FCGI_MPXS_CONNS is 1");
 
 function must(title: string, run: Parameters<typeof multiplexing.must>[1]): void {
@@ -51,9 +54,9 @@ must("requests whose STDIN interleaves are told apart", async (t) => {
 must("a later request that is complete earlier is answered first", async (t) => {
   const link = await t.open();
   const first = t.tokenRequest(1, "first");
-  link.send(first.subarray(0, -8), t.tokenRequest(2, "second"));
+  link.send(first.subarray(0, -ENDS), t.tokenRequest(2, "second"));
   t.served(await link.answer(2), "second");
-  link.send(first.subarray(-8));
+  link.send(first.subarray(-ENDS));
   t.served(await link.answer(1), "first");
 });
 
@@ -124,39 +127,39 @@ must("an id is free for the next request while others are active", async (t) => 
 
 must("an aborted request does not disturb its neighbours", async (t) => {
   const link = await t.open();
-  const neighbour = t.tokenRequest(2, "neighbour", { body: "body" });
-  link.send(t.request(1, "/never"), neighbour.subarray(0, -8));
+  const neighbour = t.tokenRequest(2, "neighbour");
+  link.send(t.request(1, "/never"), neighbour.subarray(0, -ENDS));
   link.send(wire.record(wire.ABORT_REQUEST, 1));
   await link.answer(1);
-  link.send(neighbour.subarray(-8));
+  link.send(neighbour.subarray(-ENDS));
   t.served(await link.answer(2), "neighbour");
 });
 
 must("a refused role does not disturb its neighbours", async (t) => {
   const link = await t.open();
   const neighbour = t.tokenRequest(2, "neighbour");
-  link.send(neighbour.subarray(0, -8), wire.begin(1, 1, 99));
+  link.send(neighbour.subarray(0, -ENDS), wire.begin(1, 1, 99));
   same((await link.answer(1)).protocolStatus, 3, "protocolStatus");
-  link.send(neighbour.subarray(-8));
+  link.send(neighbour.subarray(-ENDS));
   t.served(await link.answer(2), "neighbour");
 });
 
 should("params that are wrong in one request do not disturb its neighbours", async (t) => {
   const link = await t.open();
   const neighbour = t.tokenRequest(2, "neighbour");
-  link.send(neighbour.subarray(0, -8), wire.begin(1, 1), wire.record(wire.PARAMS, 1, Buffer.of(9, 9)));
+  link.send(neighbour.subarray(0, -ENDS), wire.begin(1, 1), wire.record(wire.PARAMS, 1, Buffer.of(9, 9)));
   link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
   await link.answer(1);
-  link.send(neighbour.subarray(-8));
+  link.send(neighbour.subarray(-ENDS));
   t.served(await link.answer(2), "neighbour");
 });
 
 should("an application that fails in one request does not disturb its neighbours", async (t) => {
   const link = await t.open();
   const neighbour = t.tokenRequest(2, "neighbour");
-  link.send(neighbour.subarray(0, -8), t.request(1, "/throw"));
+  link.send(neighbour.subarray(0, -ENDS), t.request(1, "/throw"));
   await link.answer(1);
-  link.send(neighbour.subarray(-8));
+  link.send(neighbour.subarray(-ENDS));
   t.served(await link.answer(2), "neighbour");
 });
 
@@ -170,9 +173,9 @@ should("a request without KEEP_CONN does not cut off its neighbours", async (t) 
 must("KEEP_CONN of one request is not that of another", async (t) => {
   const link = await t.open();
   const last = t.tokenRequest(2, "last", { flags: 0 });
-  link.send(last.subarray(0, -8));
+  link.send(last.subarray(0, -ENDS));
   await t.servesOn(link, 1, "kept");
-  link.send(last.subarray(-8));
+  link.send(last.subarray(-ENDS));
   t.served(await link.answer(2), "last");
   await link.closed();
 });

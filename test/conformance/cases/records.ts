@@ -311,3 +311,28 @@ must("two requests in one write, one after the other, are both answered", async 
   // FastCGI 1.0, 5.5: an application that takes one request at a time may refuse the second.
   check(two.protocolStatus === 1 || two.text.includes(hex("two")), "answer of request 2");
 });
+
+must("records of all kinds in one stream, cut in two at any byte, are answered alike", async (t) => {
+  const [link, other] = [await t.open(), await t.open()];
+  const request = t.tokenRequest(3, "kinds", { body: "body" });
+  const stream = Buffer.concat([
+    wire.record(wire.STDIN, 9, "inactive", { padding: 3 }),
+    request.subarray(0, 16),
+    wire.record(200, 0, "unknown", { padding: 1, reserved: 7 }),
+    request.subarray(16, -20),
+    wire.record(wire.GET_VALUES, 0, wire.pair("FCGI_NO_SUCH_NAME", ""), { padding: 8 }),
+    request.subarray(-20),
+  ]);
+  for (let at = 1; at < stream.length; at++) {
+    link.send(stream.subarray(0, at));
+    await t.servesOn(other, 1, "between");
+    link.send(stream.subarray(at));
+    t.served(await link.answer(3), "kinds");
+    // The application may answer before it has read the body, among which a query stands.
+    await link.until("all answers", () => link.records.some(({ type }) => type === wire.GET_VALUES_RESULT));
+    const types = link.records.splice(0).map(({ type }) => type);
+    for (const type of [wire.UNKNOWN_TYPE, wire.GET_VALUES_RESULT]) {
+      same(types.filter((found) => found === type).length, 1, `records of type ${type}, cut at byte ${at}`);
+    }
+  }
+});
