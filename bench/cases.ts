@@ -179,7 +179,7 @@ const frontendCases = [
     fields: [],
     forwarded: false,
   }),
-  behind("caddy", "default", "Behind Caddy as it comes: FastCGI on new connections, HTTP on kept ones"),
+  behind("caddy", "default", "Behind Caddy as it comes: FastCGI new, HTTP kept"),
   behind("caddy", "new", "Behind Caddy, one connection per request for both", { keep: false }),
 ];
 
