@@ -132,12 +132,13 @@ export async function whenAccepting(address: Address, child: ChildProcess): Prom
   throw new Error(`nobody accepts connections at ${JSON.stringify(address)}`);
 }
 
-/** First line that a program prints about its version, or undefined if it is not installed. */
+/** The version that a program prints first, or undefined if it is not installed. */
 export function versionOf(command: string, ...args: string[]): string | undefined {
   if (!hasCommand(command)) return undefined;
   try {
     const line = [commandPath(command), ...args].join(" ");
-    return execFileSync("sh", ["-c", `${line} 2>&1 || true`], { encoding: "utf8" }).split("\n")[0];
+    const output = execFileSync("sh", ["-c", `${line} 2>&1 || true`], { encoding: "utf8" });
+    return /\d+\.\d[\d.]*/.exec(output)?.[0];
   } catch {
     return undefined;
   }
