@@ -35,8 +35,14 @@ export interface Scenario {
   readonly length?: number;
   /** How much of the body is sent with the head; all of it by default. */
   readonly sent?: number;
-  /** Before the request is sent. */
-  prepare?(server: Server, peer: Peer): void;
+  /** `server.setTimeout()` before the connection is made. */
+  readonly timeoutMs?: number;
+  /** Whether the peer takes nothing of the answer from the start. */
+  readonly paused?: true;
+  /** Compares the events only, and not the state at each. */
+  readonly ignoreState?: true;
+  /** Left out on the other kind of connection, for the reason that stands beside it. */
+  readonly only?: "kept" | "single";
   /** The application. */
   app(stage: Stage): void;
 }
@@ -61,13 +67,8 @@ function flags(req: IncomingMessage, res: ServerResponse): string {
   return `req[${request}] res[${response}]`;
 }
 
-/** Notes the events of request, response, socket and server, with the state of both messages at each. */
-export function noteAll(
-  server: Server,
-  req: IncomingMessage,
-  res: ServerResponse,
-  note: (event: string) => void,
-): void {
+/** Notes the events of request, response and socket, with the state of both messages at each. */
+export function noteAll(req: IncomingMessage, res: ServerResponse, note: (event: string) => void): void {
   const state = () => flags(req, res);
   const { socket } = req;
   for (const event of ["aborted", "end", "close"]) req.on(event, () => note(`req ${event} ${state()}`));
@@ -75,7 +76,6 @@ export function noteAll(
   for (const event of ["finish", "close"]) res.on(event, () => note(`res ${event} ${state()}`));
   res.on("error", (error) => note(`res error ${errorCode(error)} ${state()}`));
   socket.once("close", () => note(`socket close ${state()} socket[${socket.destroyed ? "destroyed" : ""}]`));
-  server.on("clientError", (error) => note(`server clientError ${errorCode(error)}`));
 }
 
 const BODY = Buffer.alloc(1000, "b");
@@ -125,9 +125,18 @@ export const scenarios: readonly Scenario[] = [
     length: 1000,
     app: (stage) => stage.req.resume().on("end", () => answer(stage)),
   },
-  { name: "a POST is answered and its body not read", method: "POST", length: 1000, app: answer },
+  {
+    name: "a POST is answered and its body not read",
+    method: "POST",
+    length: 1000,
+    // Whether the body was parsed at `finish` hangs on how its bytes came.
+    ignoreState: true,
+    app: answer,
+  },
   {
     name: "a POST is answered before its body is there, which comes then",
+    // node:http closes a connection for one request after the answer: the body never comes.
+    only: "kept",
     method: "POST",
     length: 1000,
     sent: 0,
@@ -141,6 +150,8 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: "a POST is answered in the middle of its body, which is being read",
+    // node:http closes a connection for one request after the answer: the body never comes.
+    only: "kept",
     method: "POST",
     length: 2000,
     sent: 1000,
@@ -205,7 +216,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: "the peer leaves in the middle of a download that it does not take",
-    prepare: (_server, peer) => peer.pause(),
+    paused: true,
     app(stage) {
       fill(stage);
       stage.peer.leave();
@@ -213,7 +224,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: "the peer resets in the middle of a download that it does not take",
-    prepare: (_server, peer) => peer.pause(),
+    paused: true,
     app(stage) {
       fill(stage);
       stage.peer.reset();
@@ -221,7 +232,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: "the peer leaves after a pause in which the application waited for drain",
-    prepare: (_server, peer) => peer.pause(),
+    paused: true,
     app(stage) {
       fill(stage);
       stage.res.once("drain", () => {
@@ -323,11 +334,23 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "the application destroys the request after the end of the response",
+    method: "POST",
+    length: 2000,
+    sent: 1000,
+    app(stage) {
+      answer(stage);
+      stage.req.destroy();
+    },
+  },
+  {
     name: "the server closes all connections under a request",
     app: ({ server }) => void setImmediate(() => server.closeAllConnections()),
   },
   {
     name: "the server closes while a request is open",
+    // node:http leaves a kept connection open until it times out; ours is closed after its last answer.
+    only: "single",
     app(stage) {
       stage.server.close(() => stage.note("server close"));
       setImmediate(answer, stage);
@@ -336,7 +359,7 @@ export const scenarios: readonly Scenario[] = [
   {
     name: "res.setTimeout fires and is heard",
     app(stage) {
-      stage.res.setTimeout(10, () => {
+      stage.res.setTimeout(50, () => {
         stage.note("timeout");
         answer(stage);
       });
@@ -345,7 +368,7 @@ export const scenarios: readonly Scenario[] = [
   {
     name: "req.setTimeout fires and is heard",
     app(stage) {
-      stage.req.setTimeout(10, () => {
+      stage.req.setTimeout(50, () => {
         stage.note("timeout");
         answer(stage);
       });
@@ -353,7 +376,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: "server.setTimeout fires and is heard",
-    prepare: (server) => server.setTimeout(10),
+    timeoutMs: 50,
     app(stage) {
       stage.server.on("timeout", (socket) => {
         stage.note(`server timeout ${socket === stage.req.socket}`);
@@ -366,7 +389,7 @@ export const scenarios: readonly Scenario[] = [
     method: "POST",
     length: 2000,
     sent: 1000,
-    prepare: (server) => server.setTimeout(10),
+    timeoutMs: 50,
     app(stage) {
       stage.req.on("timeout", () => stage.note("req timeout"));
       stage.res.on("timeout", () => stage.note("res timeout"));
@@ -377,13 +400,13 @@ export const scenarios: readonly Scenario[] = [
       });
     },
   },
-  { name: "a time-out fires that nobody hears", prepare: (server) => server.setTimeout(10), app: silent },
+  { name: "a time-out fires that nobody hears", timeoutMs: 50, app: silent },
   {
     name: "a time-out fires in the middle of an upload that nobody hears",
     method: "POST",
     length: 2000,
     sent: 1000,
-    prepare: (server) => server.setTimeout(10),
+    timeoutMs: 50,
     app: readAll,
   },
   {
