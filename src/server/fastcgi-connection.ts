@@ -342,7 +342,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
 
   #onEnd(): void {
     for (const request of this.#protocol.requests) {
-      if (!request.stdinEnded) {
+      if (!request.stdinEnded || !request.paramsEnded) {
         this.#protocol.end(request);
         this.#owner.onRequestEnd(request);
         request.consumer?.onAbort();
