@@ -1,0 +1,107 @@
+import { connect } from "node:net";
+import * as wire from "../conformance/wire.ts";
+import type { Input } from "./input.ts";
+
+/** Longer than any time-out of the server under test. */
+const PATIENCE_MS = 10_000;
+
+/** Plays one input on a connection of its own; what is wrong with the answer, or undefined. */
+export function play(port: number, input: Input): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const checker = new AnswerChecker(input);
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    const finish = (problem?: string): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(problem ?? checker.problem);
+    };
+    const timer = setTimeout(() => finish("the server did not close the connection"), PATIENCE_MS);
+    socket.on("data", (chunk) => checker.push(chunk));
+    // A server that refuses the connection is dead; a reset is a way to end one.
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "ECONNREFUSED") finish(`no connection: ${error.code}`);
+    });
+    socket.on("end", () => socket.end());
+    socket.on("close", () => finish(input.isValid ? checker.finalProblem : undefined));
+    let start = 0;
+    const pieces = [...input.cuts, input.bytes.length].map((end) => {
+      const piece = input.bytes.subarray(start, end);
+      start = end;
+      return piece;
+    });
+    const send = (): void => {
+      const piece = pieces.shift();
+      if (piece !== undefined) {
+        // The next piece leaves when the kernel has this one: separate reads, as a rule.
+        if (!socket.destroyed && socket.writable) socket.write(piece, send);
+      } else if (input.ending === "fin") socket.end();
+      else if (input.ending === "reset") socket.resetAndDestroy();
+      else socket.destroy();
+    };
+    send();
+  });
+}
+
+/** Looks for what no answer may contain, whatever was asked. */
+class AnswerChecker {
+  problem: string | undefined;
+  readonly #reader = new wire.Reader();
+  readonly #isValid: boolean;
+  readonly #begun: number;
+  readonly #stdout: Map<number, "open" | "closed"> = new Map();
+  #ended = 0;
+
+  constructor(input: Input) {
+    this.#isValid = input.isValid;
+    this.#begun = countBegins(input.bytes);
+  }
+
+  push(chunk: Buffer): void {
+    for (const record of this.#reader.push(chunk)) {
+      if (this.problem === undefined) this.problem = this.#check(record);
+    }
+  }
+
+  /** What is missing at the end of the answers to a valid input. */
+  get finalProblem(): string | undefined {
+    if (this.#ended === this.#begun) return undefined;
+    return `${this.#begun} requests, ${this.#ended} answers`;
+  }
+
+  #check(record: wire.Received): string | undefined {
+    const { type, id, content } = record;
+    if (record.version === 0 && !this.#isValid) return undefined; // tells that an answer is broken
+    if (record.version !== 1) return `version ${record.version}`;
+    if (record.padding.some((byte) => byte !== 0)) return "padding that is not zero";
+    switch (type) {
+      case wire.STDOUT: {
+        const state = this.#stdout.get(id);
+        if (state === "closed") return `STDOUT of request ${id} after its end`;
+        if (state === undefined && content.length > 0 && !content.toString("latin1").startsWith("Status: ")) {
+          return `STDOUT of request ${id} begins with ${JSON.stringify(content.toString("latin1", 0, 20))}`;
+        }
+        this.#stdout.set(id, content.length === 0 ? "closed" : "open");
+        return undefined;
+      }
+      case wire.STDERR:
+        return undefined;
+      case wire.END_REQUEST:
+        this.#stdout.delete(id);
+        this.#ended++;
+        if (content.length !== 8) return "END_REQUEST of a wrong length";
+        return this.#ended > this.#begun ? "more answers than requests" : undefined;
+      case wire.GET_VALUES_RESULT:
+        return id === 0 && wire.readPairs(content) !== undefined ? undefined : "GET_VALUES_RESULT is broken";
+      case wire.UNKNOWN_TYPE:
+        return id === 0 && content.length === 8 ? undefined : "UNKNOWN_TYPE is broken";
+      default:
+        return `a record of type ${type}`;
+    }
+  }
+}
+
+/** Whole BEGIN_REQUEST records, as far as the bytes are records. */
+function countBegins(bytes: Buffer): number {
+  const records = new wire.Reader().push(bytes);
+  return records.filter(({ version, type }) => version === 1 && type === wire.BEGIN_REQUEST).length;
+}

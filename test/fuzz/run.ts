@@ -1,0 +1,50 @@
+/**
+ * Sends seeded, mutated FastCGI sessions to a live server.
+ *
+ *   npm run fuzz                                 a million inputs
+ *   npm run fuzz -- --seconds 20                 as many as the time allows
+ *   npm run fuzz -- --seed 7 --count 50000
+ *   npm run fuzz -- --seed 7 --only 1234         one input again
+ *
+ * What is looked at: the process lives and prints nothing, a plain request is answered after each 2,000 inputs,
+ * the heap stays bounded, connections are closed, and every byte of an answer is a record that may be there.
+ * A finding is kept as a file of regressions/, which live.test.ts plays from then on.
+ */
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { Fuzzer } from "./fuzzer.ts";
+import { makeInput } from "./input.ts";
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string", default: "1" },
+    count: { type: "string" },
+    only: { type: "string" },
+    seconds: { type: "string" },
+  },
+});
+const seed = Number(values.seed);
+const first = Number(values.only ?? 0);
+const unlimited = values.seconds === undefined ? 1_000_000 : Number.POSITIVE_INFINITY;
+const count = values.only === undefined ? Number(values.count ?? unlimited) : 1;
+const fuzzer = new Fuzzer();
+await fuzzer.start();
+try {
+  const report = await fuzzer.run(seed, first, count, Number(values.seconds ?? Number.POSITIVE_INFINITY));
+  for (const { index, problem } of report.findings) {
+    console.log(`FINDING seed ${seed}, input ${index}: ${problem}`);
+    const { bytes, ...input } = makeInput(seed, index);
+    const file = fileURLToPath(new URL(`regressions/${seed}-${index}.json`, import.meta.url));
+    writeFileSync(file, `${JSON.stringify({ problem, ...input, bytes: bytes.toString("hex") }, null, 2)}\n`);
+  }
+  if (fuzzer.output !== "") console.log(`the server printed:\n${fuzzer.output}`);
+  const mebibytes = (bytes: number): string => `${(bytes / 1_048_576).toFixed(1)} MiB`;
+  console.log(
+    `seed ${seed}: ${report.inputs} inputs in ${report.seconds.toFixed(0)} s, ${report.findings.length} findings, ` +
+      `heap ${mebibytes(report.heapGrowth)} and RSS ${mebibytes(report.rssGrowth)} above the first 2,000`,
+  );
+  if (report.findings.length > 0 || fuzzer.output !== "") process.exitCode = 1;
+} finally {
+  await fuzzer.stop();
+}
