@@ -326,10 +326,14 @@ export class RequestSocket extends EventEmitter implements RequestConsumer {
   }
 
   destroy(error?: Error | null): this {
-    if (this.destroyed) return this;
+    // What end() was called for leaves with this tick: node:http has written it by now.
+    if (this.destroyed || (this.#isScheduled && this.#res?.writableEnded && this.#remaining <= 0))
+      return this;
     this.#shut();
     this.#transport.abort();
-    process.nextTick(closeDestroyed, this, error);
+    if (error) process.nextTick(emitError, this, error);
+    // As late as the `close` of a net.Socket, which waits for its handle.
+    setImmediate(closeDestroyed, this);
     return this;
   }
 
@@ -398,11 +402,12 @@ function closeSocket(socket: RequestSocket): void {
   if (!socket.destroyed) socket.close(false);
 }
 
-function closeDestroyed(socket: RequestSocket, error: Error | null | undefined): void {
-  if (error) {
-    socket.server.emit("clientError", error, socket);
-    if (socket.listenerCount("error") > 0) socket.emit("error", error);
-  }
+function emitError(socket: RequestSocket, error: Error): void {
+  socket.server.emit("clientError", error, socket);
+  if (socket.listenerCount("error") > 0) socket.emit("error", error);
+}
+
+function closeDestroyed(socket: RequestSocket): void {
   socket.close(true);
 }
 

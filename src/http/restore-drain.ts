@@ -17,4 +17,7 @@ export function restoreDrain(res: ServerResponse, socket: RequestSocket): void {
   // Not res.write(), which middleware may have replaced.
   ServerResponse.prototype.write.call(res, "", "latin1");
   res.assignSocket(connection);
+  // `res` hears `close` before those who listened to the socket after it had its response.
+  const listener = socket.rawListeners("close").at(-1) as (() => void) | undefined;
+  if (listener !== undefined) socket.removeListener("close", listener).prependListener("close", listener);
 }

@@ -20,6 +20,8 @@ import {
 const EMPTY = Buffer.alloc(0);
 /** What one request may send before another one of the same connection has its turn. */
 const SHARED_TURN_LENGTH = 65528;
+/** Milliseconds after which a peer that may be gone is asked again; then at every sweep. */
+const PROBE_DELAYS = [1, 5, 25, 125];
 /** A record of version 0: tells the web server that the answer is broken, where no reset can. */
 const BROKEN_RECORD = Buffer.alloc(8);
 
@@ -358,14 +360,20 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
 
   /**
    * Finds out whether the peer is gone or has only ended its side, as FIN says no more than that: writing to a
-   * closed connection brings a reset. An empty FCGI_STDERR means nothing to a peer that still reads (5.3).
+   * closed connection brings a reset, and the next write hears of it. An empty FCGI_STDERR means nothing to a peer
+   * that still reads (5.3), later writes are empty altogether.
    */
   #probe(): void {
-    if (this.#isProbed) return;
+    const request = this.openRequests[0];
+    if (request === undefined || this.#isProbed) return;
     this.#isProbed = true;
-    for (const request of this.openRequests.slice(0, 1)) {
-      this.write(encodeStreamEnd(RecordType.STDERR, request.requestId));
-    }
+    this.write(encodeStreamEnd(RecordType.STDERR, request.requestId));
+    for (const delay of PROBE_DELAYS) setTimeout(() => this.probeAgain(), delay).unref();
+  }
+
+  /** Asks once more whether a peer that has ended its side is gone. */
+  probeAgain(): void {
+    if (this.#isProbed && this.socket.writableLength === 0) this.write(EMPTY);
   }
 
   #onClose(): void {

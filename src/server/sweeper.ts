@@ -54,6 +54,7 @@ export class Sweeper {
     } else if (connection.isIdle) {
       this.#checkIdle(connection, age);
     } else {
+      connection.probeAgain();
       for (const request of connection.openRequests) this.#checkRequest(connection, request, tick);
     }
   }
