@@ -13,12 +13,12 @@ const installed = [serveFastCGI, ...peers].filter((application) => application.v
 const skip = process.env.CI_SERVERS ? false : "set CI_SERVERS=1 to compare with other FastCGI applications";
 
 test("the conformance suite runs to its end against other FastCGI applications", { skip }, async (t) => {
-  const columns: Column[] = await Promise.all(
-    installed.map(async (application) => ({
-      name: `${application.name} ${application.version()}`.trim(),
-      results: await measure(application, { timeoutMs: 1000 }),
-    })),
-  );
+  const columns: Column[] = [];
+  // One after the other: an application that has the machine to itself is not failed for being slow.
+  for (const application of installed) {
+    const results = await measure(application, { timeoutMs: 1500 });
+    columns.push({ name: `${application.name} ${application.version()}`.trim(), results });
+  }
   const expected = sections.flatMap(({ cases }) => cases).length;
   for (const { name, results } of columns) assert.equal(results.length, expected, name);
   for (const line of markdown(columns).split("\n")) t.diagnostic(line);
