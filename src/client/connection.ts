@@ -99,12 +99,13 @@ export class ClientConnection implements WebServerHandler<Exchange> {
   abort(exchange: Exchange, requestId: number): void {
     if (!this.#exchanges.delete(requestId)) return;
     this.resume(exchange);
+    // On a connection that is to be closed, too: FIN alone could mean that only we have no more to say.
+    this.#send(this.#protocol.abort(requestId));
     const isAlone = this.#exchanges.size === 0;
     if (!exchange.keepConn || (this.#socket.connecting && isAlone)) {
       this.destroy();
       return;
     }
-    this.#send(this.#protocol.abort(requestId));
     this.#abortTimer ??= setTimeout(() => {
       this.#abortTimer = undefined;
       if (this.#exchanges.size === 0 && this.openRequests > 0) this.destroy();
