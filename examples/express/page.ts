@@ -1,0 +1,135 @@
+/** What the page tells of the request that asked for it. */
+export interface RequestFacts {
+  readonly method: string;
+  readonly url: string;
+  readonly address: string;
+  readonly https: boolean;
+  readonly params: [name: string, value: string][];
+}
+
+const STYLE = `
+:root {
+  color-scheme: light dark;
+  --ground: light-dark(#f6f5f2, #16181c);
+  --card: light-dark(#ffffff, #1f2228);
+  --ink: light-dark(#22252b, #e6e7ea);
+  --soft: light-dark(#666b76, #9aa0ac);
+  --line: light-dark(#e2e0da, #32363f);
+  --accent: light-dark(#2f6f4f, #7fd1a5);
+  --on-accent: light-dark(#ffffff, #10231a);
+}
+* { box-sizing: border-box }
+body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif }
+main { max-width: 64rem; margin: 0 auto; padding: 3rem 1.25rem; display: grid; gap: 1.25rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)) }
+header, .wide { grid-column: 1 / -1 }
+h1 { margin: 0; font-size: 2rem; line-height: 1.2; letter-spacing: -.02em }
+header p { margin: .5rem 0 0; color: var(--soft); max-width: 42rem }
+section { background: var(--card); border: 1px solid var(--line); border-radius: .75rem; padding: 1.25rem;
+  min-width: 0 }
+h2 { margin: 0 0 .75rem; font-size: 1rem }
+dl { margin: 0; display: grid; gap: .9rem 2rem; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)) }
+dt, .hint { color: var(--soft); font-size: .8125rem }
+dd { margin: 0; font-weight: 600; overflow-wrap: anywhere }
+form { display: flex; gap: .5rem; flex-wrap: wrap }
+input { font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--line);
+  border-radius: .5rem; padding: .5rem .75rem; flex: 1 1 8rem; min-width: 0 }
+button { font: inherit; font-weight: 600; border: 0; border-radius: .5rem; padding: .5rem 1rem; cursor: pointer;
+  background: var(--accent); color: var(--on-accent) }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
+output { display: block; margin-top: .75rem; min-height: 3em; overflow-wrap: anywhere }
+code, td, th, #events { font-family: ui-monospace, monospace; font-size: .8125rem }
+#events { list-style: none; margin: 0; padding: 0; min-height: 6rem }
+#events li:first-child { color: var(--accent); font-weight: 600 }
+table { width: 100%; border-collapse: collapse; table-layout: fixed }
+th, td { text-align: left; vertical-align: top; padding: .375rem .75rem .375rem 0;
+  border-top: 1px solid var(--line); overflow-wrap: anywhere }
+th { width: 40%; font-weight: 400; color: var(--soft) }
+tr:first-child > * { border-top: 0 }
+`;
+
+const SCRIPT = `
+const byId = (id) => document.getElementById(id);
+const show = (id, text) => { byId(id).textContent = text };
+const post = async (path, init) => {
+  const answer = await fetch(path, { method: "POST", ...init });
+  if (!answer.ok) throw new Error(answer.status + " " + answer.statusText);
+  return answer.json();
+};
+byId("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  post("greeting", { body: new URLSearchParams(new FormData(event.target)) })
+    .then(({ greeting }) => show("greeting", greeting), (error) => show("greeting", String(error)));
+});
+byId("upload").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const [file] = byId("file").files;
+  if (!file) return show("digest", "Choose a file first.");
+  show("digest", "Sending " + file.name);
+  post("upload", { body: file }).then(
+    ({ length, sha256 }) => show("digest", length.toLocaleString("en") + " bytes, SHA-256 " + sha256),
+    (error) => show("digest", String(error)));
+});
+new EventSource("events").onmessage = ({ data }) => {
+  const item = document.createElement("li");
+  item.textContent = data;
+  byId("events").prepend(item);
+  if (byId("events").children.length > 5) byId("events").lastChild.remove();
+};
+`;
+
+/** Renders the page. */
+export function page({ method, url, address, https, params }: RequestFacts): string {
+  const rows = params.map(
+    ([name, value]) => `<tr><th scope="row">${escapeHTML(name)}<td>${escapeHTML(value)}`,
+  );
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Express over FastCGI</title>
+<link rel="icon" href="data:,">
+<style>${STYLE}</style>
+<main>
+<header>
+  <h1>Express over FastCGI</h1>
+  <p>Your browser spoke HTTP to a web server, and that spoke FastCGI to this application. This is what the
+  application knows of your request.</p>
+</header>
+<section class="wide">
+  <h2>Request</h2>
+  <dl>
+    <div><dt>Method<dd id="method">${escapeHTML(method)}</div>
+    <div><dt>URL<dd id="url">${escapeHTML(url)}</div>
+    <div><dt>Your address<dd id="address">${escapeHTML(address)}</div>
+    <div><dt>HTTPS<dd id="https">${https ? "yes" : "no"}</div>
+  </dl>
+</section>
+<section>
+  <h2>Form</h2>
+  <form id="form"><input name="name" placeholder="Your name" aria-label="Your name" autocomplete="off"><button>Greet</button></form>
+  <output id="greeting"><span class="hint">Parsed by express.urlencoded().</span></output>
+</section>
+<section>
+  <h2>Upload</h2>
+  <form id="upload"><input id="file" type="file" aria-label="File"><button>Send</button></form>
+  <output id="digest"><span class="hint">Streamed: any size, no temporary file.</span></output>
+</section>
+<section>
+  <h2>Events</h2>
+  <ul id="events" aria-label="Server-sent events"></ul>
+  <div class="hint">One a second, by the application's clock.</div>
+</section>
+<section class="wide">
+  <h2>Meta-variables <code>req.socket.params</code></h2>
+  <table id="params">${rows.join("\n")}</table>
+</section>
+</main>
+<script>${SCRIPT}</script>
+</html>
+`;
+}
+
+function escapeHTML(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}

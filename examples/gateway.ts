@@ -1,0 +1,31 @@
+/**
+ * A web server in front of FastCGI applications: a PHP site, and anything else that listens.
+ *
+ *     npx tsx examples/gateway.ts [port or socket of php-fpm] [folder of the PHP scripts]
+ */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { resolve } from "node:path";
+import express from "express";
+// In your own project: from "serve-fastcgi/client".
+import { createGateway } from "../src/client/index.ts";
+
+const [target = "9000", folder = "."] = process.argv.slice(2);
+const documentRoot = resolve(folder);
+
+const serveStatic = express.static(documentRoot, { index: false });
+
+const app = express();
+// Files that are no scripts are for Express to send.
+app.use((req, res, next) => (req.path.endsWith(".php") ? next() : serveStatic(req, res, next)));
+app.use(
+  createGateway(/^\d+$/.test(target) ? Number(target) : target, {
+    documentRoot,
+    onError: (error, req) => console.error(`${req.method} ${req.url}: ${error.message}`),
+    onStderr: (chunk) => process.stderr.write(chunk),
+  }),
+);
+
+const server = createServer(app).listen(Number(process.env.PORT ?? 8080), "127.0.0.1", () => {
+  console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port} to FastCGI on ${target}`);
+});
