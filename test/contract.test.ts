@@ -2,8 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { createGateway } from "../src/client/index.ts";
-import { createServer as createFastCGIServer } from "../src/index.ts";
+import { overFastCGI } from "../src/client/index.ts";
 import { createContractApp, startControl } from "./suite/app.ts";
 import { checkDifferences, runSuite } from "./suite/run.ts";
 import type { AppName, RunningTarget } from "./suite/target.ts";
@@ -27,24 +26,6 @@ async function start(server: Server): Promise<RunningTarget> {
   };
 }
 
-/** Puts the embedded gateway in front of the application, which answers over FastCGI. */
-async function startGateway(app: AppName): Promise<RunningTarget> {
-  const server = createFastCGIServer(createContractApp(app));
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const gateway = createGateway((server.address() as AddressInfo).port);
-  const running = await start(createServer(gateway));
-  return {
-    ...running,
-    async close() {
-      await running.close();
-      gateway.client.destroy();
-      server.close();
-      server.closeAllConnections();
-    },
-  };
-}
-
 test("the table of differences names cases that there are", checkDifferences);
 
 for (const app of apps) {
@@ -53,5 +34,8 @@ for (const app of apps) {
     // Bytes are bytes in every framework: one application is enough for the cases that take seconds.
     { big: app === "plain" },
   );
-  runSuite({ frontEnd: "gateway", app, start: () => startGateway(app) }, { big: app === "plain" });
+  runSuite(
+    { frontEnd: "gateway", app, start: () => start(overFastCGI(createContractApp(app))) },
+    { big: app === "plain" },
+  );
 }

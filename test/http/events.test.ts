@@ -138,3 +138,10 @@ for (const keep of [false, true]) {
     }
   });
 }
+
+test("no descriptor of a connection is left open after all of that", async () => {
+  // A reset that fails leaves a socket that says it is closed, and a descriptor that is not.
+  for (let turn = 0; turn < 20; turn++) await setImmediate();
+  const open = process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap");
+  assert.deepEqual(open, []);
+});

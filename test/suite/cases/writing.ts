@@ -77,7 +77,9 @@ export const writing: readonly Case[] = [
           () => undefined,
         );
         if (answer && answer.statusCode < 500) assert.equal(answer.complete, false);
-        assert.deepEqual((await exchange.report()).events, ["ERR_HTTP_CONTENT_LENGTH_MISMATCH"]);
+        // A front end may send a GET once more that failed without an answer.
+        const events = new Set((await exchange.report()).events);
+        assert.deepEqual([...events], ["ERR_HTTP_CONTENT_LENGTH_MISMATCH"]);
       },
     }),
   ),
