@@ -15,9 +15,18 @@ const documentRoot = resolve(folder);
 
 const serveStatic = express.static(documentRoot, { index: false });
 
+/** Decoded as express.static() decodes it, and however it is written: else it would send a script's source. */
+function isScript(path: string): boolean {
+  try {
+    return decodeURIComponent(path).toLowerCase().includes(".php");
+  } catch {
+    return true;
+  }
+}
+
 const app = express();
 // Files that are no scripts are for Express to send.
-app.use((req, res, next) => (req.path.endsWith(".php") ? next() : serveStatic(req, res, next)));
+app.use((req, res, next) => (isScript(req.path) ? next() : serveStatic(req, res, next)));
 app.use(
   createGateway(/^\d+$/.test(target) ? Number(target) : target, {
     documentRoot,

@@ -3,7 +3,7 @@
  *
  *     npm start
  *
- * Behind nginx, Caddy or another web server the gateway goes, and the first two lines of `main()` remain.
+ * Behind nginx, Caddy or another web server, `serveFastCGI(app, 1234)` is all that remains of `main()`.
  */
 import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";

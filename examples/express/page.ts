@@ -38,7 +38,7 @@ button { font: inherit; font-weight: 600; border: 0; border-radius: .5rem; paddi
   background: var(--accent); color: var(--on-accent) }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
 output { display: block; margin-top: .75rem; min-height: 3em; overflow-wrap: anywhere }
-code, td, th, #events { font-family: ui-monospace, monospace; font-size: .8125rem }
+code, td, th, #digest, #events { font-family: ui-monospace, monospace; font-size: .8125rem }
 #events { list-style: none; margin: 0; padding: 0; min-height: 6rem }
 #events li:first-child { color: var(--accent); font-weight: 600 }
 table { width: 100%; border-collapse: collapse; table-layout: fixed }
@@ -46,6 +46,11 @@ th, td { text-align: left; vertical-align: top; padding: .375rem .75rem .375rem 
   border-top: 1px solid var(--line); overflow-wrap: anywhere }
 th { width: 40%; font-weight: 400; color: var(--soft) }
 tr:first-child > * { border-top: 0 }
+@media (max-width: 40rem) {
+  th, td { display: block; width: auto }
+  td { border-top: 0; padding-top: 0 }
+  th { padding-bottom: 0 }
+}
 `;
 
 const SCRIPT = `
