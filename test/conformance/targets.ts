@@ -149,6 +149,9 @@ export async function measure(
 
 function start(command: string[], port: number): Promise<ChildProcess> {
   const child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "ignore", "ignore"] });
+  const end = () => child.kill("SIGTERM");
+  process.once("exit", end);
+  child.once("exit", () => process.off("exit", end));
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code) => reject(new Error(`${command[0]} ended with code ${code}`)));
@@ -170,10 +173,15 @@ async function listening(port: number, deadline: number): Promise<void> {
   }
 }
 
+/** SIGTERM first: php-fpm ends its processes then, which would outlive a master that is killed. */
 function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise((resolve) => {
-    child.once("exit", () => resolve());
-    child.kill("SIGKILL");
+    const timer = setTimeout(() => child.kill("SIGKILL"), 3000);
+    child.once("exit", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    child.kill("SIGTERM");
   });
 }
