@@ -10,6 +10,7 @@ import { ProtocolError } from "../protocol/errors.ts";
 import { decodeNameValuePairs, encodeNameValuePairs } from "../protocol/name-value.ts";
 import { encodeEndRequest, encodeRecord, encodeUnknownType } from "../protocol/record.ts";
 import { RecordReader, type RecordSink } from "../protocol/record-reader.ts";
+import { ByteRoom } from "./byte-room.ts";
 
 /** What an {@link ApplicationConnection} refuses, and what it says of itself. Lengths are bytes. */
 export interface ApplicationLimits {
@@ -40,14 +41,15 @@ export class ApplicationRequest {
   isTooLarge = false;
   paramsEnded = false;
   stdinEnded = false;
-  /** Bytes of STDIN that came before PARAMS had ended. */
-  earlyStdin: Buffer[] | undefined = undefined;
+  /** STDIN that came before PARAMS had ended. */
+  earlyStdin: Buffer | undefined = undefined;
   /**
    * FCGI_END_REQUEST is written or the connection gone: nothing may be sent any more. The rest of STDIN is still
    * delivered: an application may answer before it has read all.
    */
   isEnded = false;
-  #paramsRoom: Buffer | undefined = undefined;
+  #paramsRoom: ByteRoom | undefined = undefined;
+  #stdinRoom: ByteRoom | undefined = undefined;
 
   constructor(requestId: number, role: number, keepConn: boolean) {
     this.requestId = requestId;
@@ -57,21 +59,19 @@ export class ApplicationRequest {
 
   /** Adds to `params`: the first piece is kept where it lies, further ones are copied behind it. */
   appendParams(chunk: Buffer, start: number, end: number): void {
-    const { params } = this;
-    const length = params.length + end - start;
-    if (params.length === 0) {
+    if (this.params.length === 0) {
       this.params = chunk.subarray(start, end);
       return;
     }
-    let room = this.#paramsRoom;
-    if (room === undefined || room.length < length) {
-      // Twice as much each time, so that many small pieces are not copied over and over.
-      room = Buffer.allocUnsafeSlow(length * 2);
-      room.set(params);
-      this.#paramsRoom = room;
-    }
-    chunk.copy(room, params.length, start, end);
-    this.params = room.subarray(0, length);
+    this.#paramsRoom ??= new ByteRoom();
+    this.params = this.#paramsRoom.append(this.params, chunk, start, end);
+  }
+
+  /** Adds to `earlyStdin`, and returns its length. The piece is copied, so that it does not hold its chunk. */
+  appendEarlyStdin(chunk: Buffer, start: number, end: number): number {
+    this.#stdinRoom ??= new ByteRoom();
+    this.earlyStdin = this.#stdinRoom.append(this.earlyStdin ?? NO_BYTES, chunk, start, end);
+    return this.earlyStdin.length;
   }
 }
 
@@ -204,12 +204,16 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
         }
         break;
       case RecordType.STDIN:
-        if (request !== undefined && !request.stdinEnded) this.#onStdin(request, chunk.subarray(start, end));
+        if (request !== undefined && !request.stdinEnded) this.#onStdin(request, chunk, start, end);
         break;
       case RecordType.DATA:
         if (request !== undefined && request.role === Role.FILTER && request.paramsEnded) {
           this.#handler.onData(request, chunk.subarray(start, end));
         }
+        break;
+      case RecordType.ABORT_REQUEST:
+        // It has no content (5.4): what comes all the same changes nothing.
+        if (rest === 0 && request !== undefined && !request.isEnded) this.#handler.onAbort(request);
         break;
       case RecordType.BEGIN_REQUEST:
         this.#gathered += chunk.toString("latin1", start, end);
@@ -247,17 +251,13 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
     }
   }
 
-  #onStdin(request: R, content: Buffer): void {
+  #onStdin(request: R, chunk: Buffer, start: number, end: number): void {
     if (request.paramsEnded) {
-      this.#handler.onStdin(request, content);
+      this.#handler.onStdin(request, chunk.subarray(start, end));
       return;
     }
     // The streams of a request are independent (3.3): STDIN may come first, as far as we can hold it.
-    request.earlyStdin ??= [];
-    request.earlyStdin.push(content);
-    let length = 0;
-    for (const piece of request.earlyStdin) length += piece.length;
-    if (length > this.#limits.maxEarlyStdinLength) {
+    if (request.appendEarlyStdin(chunk, start, end) > this.#limits.maxEarlyStdinLength) {
       throw new ProtocolError(
         "ERR_FCGI_LIMIT",
         `request ${request.requestId} sent over ${this.#limits.maxEarlyStdinLength} bytes of stdin before its params ended`,
@@ -268,9 +268,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
   #deliverEarlyStdin(request: R): void {
     const early = request.earlyStdin;
     request.earlyStdin = undefined;
-    if (early !== undefined) {
-      for (const piece of early) this.#handler.onStdin(request, piece);
-    }
+    if (early !== undefined) this.#handler.onStdin(request, early);
     if (request.stdinEnded) this.#handler.onStdinEnd(request);
   }
 
