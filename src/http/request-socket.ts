@@ -155,7 +155,11 @@ export class RequestSocket extends EventEmitter implements RequestConsumer {
     return this;
   }
 
-  onStdin(chunk: Buffer): void {
+  onStdin(bytes: Buffer): void {
+    const room = this.#head.contentLength - this.bytesRead;
+    // What goes beyond CONTENT_LENGTH is no part of the body (RFC 3875, 4.2); -1 says that nobody knows.
+    const chunk = bytes.length > room && this.#head.contentLength >= 0 ? bytes.subarray(0, room) : bytes;
+    if (chunk.length === 0) return;
     this.bytesRead += chunk.length;
     if (this.#timer !== undefined) this.#timer.refresh();
     if (this.#req !== undefined && !this.#req.destroyed && !this.#req.push(chunk)) this.#transport.pause();
@@ -164,6 +168,12 @@ export class RequestSocket extends EventEmitter implements RequestConsumer {
   onStdinEnd(): void {
     const req = this.#req;
     if (req === undefined || req.complete) return;
+    if (this.bytesRead < this.#head.contentLength) {
+      // Part of a body must not be taken for all of it: to the application this is a browser that left.
+      this.#transport.abort();
+      this.onAbort();
+      return;
+    }
     req.complete = true;
     if (!req.destroyed) req.push(null);
   }
