@@ -29,8 +29,8 @@ export interface FastCGIServerOptions extends ServerOptions {
    */
   maxRequests?: number | undefined;
   /**
-   * STDIN that a request may hold unread while other requests share its connection; beyond it the connection
-   * is paused for all of them. A request alone on its connection pauses it at Node's own high-water mark.
+   * STDIN that a request may hold unread where its connection may carry others (FCGI_KEEP_CONN); beyond it the
+   * connection is paused for all of them. Without FCGI_KEEP_CONN it is paused at Node's own high-water mark.
    * @defaultValue 524288
    */
   maxStdinAhead?: number | undefined;
