@@ -78,8 +78,14 @@ export function readRequestHead(params: Buffer, limits: HeadLimits): RequestHead
 
 function readPair(bytes: Uint8Array, nameStart: number, valueStart: number, end: number): void {
   const name = findName(bytes, nameStart, valueStart);
-  if (name.variable === Variable.HEADER) addHeader(head, name.field, text.slice(valueStart, end));
-  else if (name.variable !== Variable.IGNORED) addVariable(head, name, text.slice(valueStart, end));
+  if (name.variable === Variable.HEADER) {
+    // h2o 2.2 leaves blanks behind a value: they are no part of it (RFC 9110, 5.5).
+    let valueEnd = end;
+    while (valueEnd > valueStart && bytes[valueEnd - 1] === 0x20) valueEnd--;
+    addHeader(head, name.field, text.slice(valueStart, valueEnd));
+  } else if (name.variable !== Variable.IGNORED) {
+    addVariable(head, name, text.slice(valueStart, end));
+  }
 }
 
 function addVariable(request: RequestHead, name: VariableName, value: string): void {
@@ -124,6 +130,7 @@ function addVariable(request: RequestHead, name: VariableName, value: string): v
       // IIS: the target as sent, where REQUEST_URI is missing.
       if (request.url === "") request.url = value;
       break;
+    case Variable.HTTP_HOST: // empty from Caddy and nginx where an HTTP/1.0 request has none
     case Variable.CONTENT_TYPE:
       if (value !== "") addHeader(request, name.field, value);
       break;

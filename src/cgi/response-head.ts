@@ -12,10 +12,19 @@ export interface ResponseHead {
   contentLength: number;
   /** Whether the application asked for `Transfer-Encoding: chunked`: the body comes framed. */
   isChunked: boolean;
+  /** Whether there is a Location field. */
+  hasLocation: boolean;
 }
 
 /** One for all: it is read at once, and answers are many. */
-const result: ResponseHead = { end: 0, text: "", statusCode: 0, contentLength: -1, isChunked: false };
+const result: ResponseHead = {
+  end: 0,
+  text: "",
+  statusCode: 0,
+  contentLength: -1,
+  isChunked: false,
+  hasLocation: false,
+};
 
 /**
  * Translates the HTTP response head at the beginning of `text` into a CGI one.
@@ -37,6 +46,7 @@ export function translateResponseHead(text: string): ResponseHead | undefined {
   result.statusCode = statusCode;
   result.contentLength = -1;
   result.isChunked = false;
+  result.hasLocation = false;
   if (statusCode < 200) {
     result.text = statusCode === 101 ? "Status: 501 Not Implemented\r\n\r\n" : "";
     return result;
@@ -50,6 +60,7 @@ export function translateResponseHead(text: string): ResponseHead | undefined {
     switch (text.charCodeAt(line) | 0x20) {
       case 0x63: // c: Connection, Content-Length
       case 0x6b: // k: Keep-Alive
+      case 0x6c: // l: Location
       case 0x70: // p: Proxy-Connection
       case 0x73: // s: Status
       case 0x74: // t: Transfer-Encoding, TE, Trailer
@@ -61,7 +72,17 @@ export function translateResponseHead(text: string): ResponseHead | undefined {
     }
     line = next;
   }
-  result.text = copied === 9 ? undefined : `Status: ${head}${text.slice(copied, end)}`;
+  if (result.hasLocation) {
+    // HAProxy 2.6 turns any status into 302 when it meets Location after it: the status comes last here.
+    const fields = text.indexOf("\r\n") + 2;
+    const kept =
+      copied === 9
+        ? text.slice(fields, headEnd + 2)
+        : head.slice(fields - 9) + text.slice(copied, headEnd + 2);
+    result.text = `${kept}Status: ${text.slice(9, fields)}\r\n`;
+  } else {
+    result.text = copied === 9 ? undefined : `Status: ${head}${text.slice(copied, end)}`;
+  }
   return result;
 }
 
@@ -74,6 +95,9 @@ function isDropped(text: string, line: number): boolean {
       return isField(text, line, colon, "status");
     case 7:
       return isField(text, line, colon, "trailer") || isField(text, line, colon, "upgrade");
+    case 8:
+      if (isField(text, line, colon, "location")) result.hasLocation = true;
+      return false;
     case 10:
       return isField(text, line, colon, "connection") || isField(text, line, colon, "keep-alive");
     case 14:
@@ -94,7 +118,17 @@ function isField(text: string, start: number, end: number, name: string): boolea
   return text.slice(start, end).toLowerCase() === name;
 }
 
+/** The number behind a colon, or -1; digits are read one by one, as a regular expression costs more. */
 function lengthOf(text: string, start: number): number {
-  const value = text.slice(start, text.indexOf("\r\n", start)).trim();
-  return /^\d{1,15}$/.test(value) ? Number(value) : -1;
+  let position = start;
+  while (text.charCodeAt(position) === 0x20) position++;
+  let length = 0;
+  const first = position;
+  for (;;) {
+    const digit = text.charCodeAt(position) - 0x30;
+    if (digit < 0 || digit > 9) break;
+    length = length * 10 + digit;
+    position++;
+  }
+  return position > first && position - first <= 15 && text.charCodeAt(position) === 0x0d ? length : -1;
 }

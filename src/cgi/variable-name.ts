@@ -18,6 +18,7 @@ export const Variable = {
   QUERY_STRING: 15,
   UNENCODED_URL: 16,
   TRANSFER_ENCODING: 17,
+  HTTP_HOST: 18,
 } as const;
 
 /** How a repeated field is treated, as node:http does it. */
@@ -97,6 +98,7 @@ function describe(bytes: Uint8Array, next: VariableName | undefined): VariableNa
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
   const name = (variable: number, field: Field): VariableName => ({ variable, field, bytes, next });
   if (text === "HTTP_TRANSFER_ENCODING") return name(Variable.TRANSFER_ENCODING, NO_FIELD);
+  if (text === "HTTP_HOST") return name(Variable.HTTP_HOST, fieldOf("host"));
   if (text === "CONTENT_TYPE" || text === "CONTENT_LENGTH") {
     return name(Variable[text], fieldOf(text.toLowerCase().replace("_", "-")));
   }

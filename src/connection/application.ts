@@ -108,7 +108,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
   readonly #reader: RecordReader = new RecordReader(this);
   /** Web servers but HAProxy have one request open at a time: it needs no look-up. */
   #only: R | undefined = undefined;
-  readonly #others: Map<number, R> = new Map();
+  #others: Map<number, R> | undefined = undefined;
   #openSize = 0;
   #type = 0;
   #request: R | undefined = undefined;
@@ -128,12 +128,12 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
 
   /** Number of requests, the answered ones whose STDIN has not ended included. */
   get size(): number {
-    return (this.#only === undefined ? 0 : 1) + this.#others.size;
+    return (this.#only === undefined ? 0 : 1) + (this.#others?.size ?? 0);
   }
 
   /** The requests, the answered ones whose STDIN has not ended included. */
   get requests(): R[] {
-    const requests = [...this.#others.values()];
+    const requests = this.#others === undefined ? [] : [...this.#others.values()];
     if (this.#only !== undefined) requests.push(this.#only);
     return requests;
   }
@@ -166,7 +166,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
       this.#openSize--;
     }
     if (this.#only === request) this.#only = undefined;
-    else this.#others.delete(request.requestId);
+    else this.#others?.delete(request.requestId);
     if (this.#request === request) this.#request = undefined;
   }
 
@@ -188,7 +188,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
       return;
     }
     const only = this.#only;
-    const request = only !== undefined && only.requestId === requestId ? only : this.#others.get(requestId);
+    const request = only !== undefined && only.requestId === requestId ? only : this.#others?.get(requestId);
     this.#request = request;
     if (request === undefined) return;
     if (contentLength === 0) this.#onEmpty(type, request);
@@ -291,7 +291,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
     if (requestId === NULL_REQUEST_ID) {
       throw new ProtocolError("ERR_FCGI_RECORD", "FCGI_BEGIN_REQUEST has request id 0");
     }
-    const earlier = this.#only?.requestId === requestId ? this.#only : this.#others.get(requestId);
+    const earlier = this.#only?.requestId === requestId ? this.#only : this.#others?.get(requestId);
     if (earlier !== undefined) {
       if (!earlier.isEnded) {
         throw new ProtocolError(
@@ -312,8 +312,12 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
     } else {
       const request = this.#handler.createRequest(requestId, role, keepConn);
       this.#openSize++;
-      if (this.#only === undefined) this.#only = request;
-      else this.#others.set(requestId, request);
+      if (this.#only === undefined) {
+        this.#only = request;
+      } else {
+        this.#others ??= new Map();
+        this.#others.set(requestId, request);
+      }
     }
   }
 

@@ -1,10 +1,16 @@
+import type { EventEmitter } from "node:events";
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 
 /**
  * Answers a request whose listener threw or rejected: 500 without the message while nothing is sent, else an
  * answer that does not look complete. Then tells the server, whose `requestError` needs no listener.
  */
-export function failRequest(server: Server, error: unknown, req: IncomingMessage, res: ServerResponse): void {
+export function failRequest(
+  server: EventEmitter | undefined,
+  error: unknown,
+  req: IncomingMessage,
+  res: ServerResponse,
+): void {
   if (!res.headersSent && !res.writableEnded) {
     // What the application had set is not for the error page.
     for (const name of res.getHeaderNames()) res.removeHeader(name);
@@ -15,7 +21,7 @@ export function failRequest(server: Server, error: unknown, req: IncomingMessage
   } else if (!res.writableEnded) {
     res.destroy();
   }
-  server.emit("requestError", error, req, res);
+  server?.emit("requestError", error, req, res);
 }
 
 type Listener = (...args: never[]) => unknown;

@@ -1,9 +1,17 @@
+import type { X509Certificate } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { getDefaultHighWaterMark, Writable } from "node:stream";
+import { getDefaultHighWaterMark, type Readable, Writable } from "node:stream";
+import type { PeerCertificate } from "node:tls";
 import { decodeParams, type Params } from "../cgi/params.ts";
 import type { RequestHead } from "../cgi/request-head.ts";
 import { translateResponseHead } from "../cgi/response-head.ts";
+import {
+  authorizationError,
+  clientCertificate,
+  isAuthorized,
+  peerCertificate,
+} from "./client-certificate.ts";
 import type { RequestConsumer, RequestTransport } from "./request-transport.ts";
 import { restoreDrain } from "./restore-drain.ts";
 
@@ -87,6 +95,49 @@ export class RequestSocket extends EventEmitter implements RequestConsumer {
       },
     });
     return this.#stderr;
+  }
+
+  /** FastCGI role that the request was sent in. */
+  get role(): number {
+    return this.#transport.role;
+  }
+  /** FCGI_DATA, in the Filter role. */
+  get data(): Readable | undefined {
+    return this.#transport.data;
+  }
+  /** Exit status of the request, as of a CGI program; few web servers look at it. */
+  get appStatus(): number {
+    return this.#transport.appStatus;
+  }
+  set appStatus(status: number) {
+    this.#transport.appStatus = status;
+  }
+  /** The response that it carries. */
+  get response(): ServerResponse | undefined {
+    return this.#res;
+  }
+
+  // As of a tls.TLSSocket, from the SSL_* variables, where the web server sends them.
+
+  /** Whether the web server has verified the browser's certificate. */
+  get authorized(): boolean {
+    return isAuthorized(this.params);
+  }
+  get authorizationError(): string | undefined {
+    return authorizationError(this.params);
+  }
+  getPeerCertificate(): Partial<PeerCertificate> {
+    return peerCertificate(this.params);
+  }
+  getPeerX509Certificate(): X509Certificate | undefined {
+    return clientCertificate(this.params);
+  }
+  getProtocol(): string | null {
+    return this.params.SSL_PROTOCOL || null;
+  }
+  getCipher(): { name: string; standardName: string; version: string } {
+    const { SSL_CIPHER = "", SSL_PROTOCOL = "" } = this.params;
+    return { name: SSL_CIPHER, standardName: SSL_CIPHER, version: SSL_PROTOCOL };
   }
 
   get encrypted(): boolean {
@@ -311,13 +362,17 @@ export class RequestSocket extends EventEmitter implements RequestConsumer {
     const req = this.#req;
     if (this.#isScheduled) this.flush();
     if (this.#timer !== undefined) this.setTimeout(0);
-    if (req !== undefined && !this.#isConsumed) {
-      req.removeAllListeners("data");
-      req.resume();
-    }
     // node:http detaches it here; `res` still has to hear our `close`.
     if (this.#res !== undefined) (this.#res as { socket: unknown }).socket = null;
     process.nextTick(closeSocket, this);
+    if (req !== undefined && !this.#isConsumed) {
+      if (req.complete && req.readableLength === 0) {
+        req.read(); // nothing to throw away: `end` and `close` come all the same
+      } else {
+        req.removeAllListeners("data");
+        req.resume();
+      }
+    }
   }
 
   end(data?: string | Uint8Array, encoding?: BufferEncoding, callback?: () => void): this {

@@ -1,7 +1,15 @@
+import type { Readable } from "node:stream";
+
 /** What a {@link RequestSocket} needs of the protocol below it: FastCGI, or plain CGI. */
 export interface RequestTransport {
   /** FCGI_PARAMS: name-value pairs. */
   readonly params: Buffer;
+  /** FastCGI role. */
+  readonly role: number;
+  /** FCGI_DATA, in the Filter role. */
+  readonly data?: Readable;
+  /** Exit status of the request, as of a CGI program. */
+  appStatus: number;
   /** Bytes written that the operating system has not taken yet. */
   readonly writableLength: number;
   /** Whether what was handed over last waits for the peer: `onDrain` will tell when it is gone. */

@@ -24,7 +24,7 @@ export interface RecordSink {
 export class RecordReader {
   readonly #sink: RecordSink;
   /** Bytes of a header that was cut by the end of a chunk. */
-  readonly #header: Uint8Array = new Uint8Array(HEADER_LENGTH);
+  #header: Uint8Array | undefined = undefined;
   #headerFilled = 0;
   #content = 0;
   #padding = 0;
@@ -74,6 +74,7 @@ export class RecordReader {
   }
 
   #fillHeader(chunk: Buffer, start: number): number {
+    this.#header ??= new Uint8Array(HEADER_LENGTH);
     const header = this.#header;
     let position = start;
     while (position < chunk.length && this.#headerFilled < HEADER_LENGTH) {

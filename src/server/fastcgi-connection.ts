@@ -32,14 +32,19 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   readonly #protocol: ApplicationConnection<FastCGIRequest>;
   /** Whether bytes given to `socket.write()` are the kernel's when it returns with nothing queued. */
   readonly #canShareSlab: boolean;
-  readonly #waiting: FastCGIRequest[] = [];
-  readonly #paused: Set<FastCGIRequest> = new Set();
+  // Sets come into being when they are needed: most connections carry one small request.
+  /** Requests that have output left, in the order of their turns. */
+  #waiting: FastCGIRequest[] | undefined = undefined;
+  /** Requests whose unread STDIN keeps the connection paused. */
+  #paused: Set<FastCGIRequest> | undefined = undefined;
   /** Requests whose writers wait for `drain`. */
   #draining: Set<FastCGIRequest> | undefined = undefined;
+  #hearsDrain = false;
   /** No further request is wanted: close when the open ones have ended. */
   #isClosing = false;
   /** Our side has ended; the peer's may not have. */
   #hasEnded = false;
+  #isServerClosing = false;
   #isProbed = false;
   #lingered = 0;
   /** Requests so far. */
@@ -54,7 +59,6 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     this.#protocol = new ApplicationConnection<FastCGIRequest>(this, owner.limits);
     this.#canShareSlab = socket instanceof Socket && !("encrypted" in socket);
     socket.on("data", (chunk: Buffer) => this.#onData(chunk));
-    socket.on("drain", () => this.#onDrain());
     socket.on("end", () => this.#onEnd());
     // ECONNRESET and EPIPE are how peers leave; `close` follows, and is what counts.
     socket.on("error", ignore);
@@ -78,7 +82,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   }
 
   get isPaused(): boolean {
-    return this.#paused.size > 0;
+    return this.#paused !== undefined && this.#paused.size > 0;
   }
 
   #onData(chunk: Buffer): void {
@@ -93,6 +97,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   /** Reads on after the last answer, as a close with unread input resets the connection: with a limit. */
   #linger(length: number): boolean {
     this.#lingered += length;
+    this.activeTick = this.#owner.tick;
     if (this.#lingered <= this.#owner.lingerLength) return this.#protocol.size > 0;
     this.socket.pause(); // the clock destroys it
     return false;
@@ -118,20 +123,39 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   }
 
   onStdin(request: FastCGIRequest, chunk: Buffer): void {
-    request.stdinTick = this.#owner.tick;
-    request.consumer?.onStdin(chunk);
-    if (request.isPaused) {
-      request.stdinAhead += chunk.length;
-      // Neighbours on the connection are held up by a pause: they get some room first.
-      if (this.#protocol.openSize === 1 || request.stdinAhead >= this.#owner.maxStdinAhead) {
-        this.#paused.add(request);
-        this.socket.pause();
-      }
+    request.stdinTick = this.activeTick = this.#owner.tick;
+    const { stdinRemaining } = request;
+    if (stdinRemaining < 0) {
+      request.consumer?.onStdin(chunk);
+    } else if (stdinRemaining > 0) {
+      // No more than CONTENT_LENGTH, and no waiting for the empty record: HAProxy 2.6 leaves it out for an empty
+      // chunked upload.
+      const content = chunk.length > stdinRemaining ? chunk.subarray(0, stdinRemaining) : chunk;
+      request.stdinRemaining -= content.length;
+      request.consumer?.onStdin(content);
+      if (request.stdinRemaining === 0) request.consumer?.onStdinEnd();
+    }
+    if (request.isPaused) this.#holdBack(request, chunk.length);
+  }
+
+  #holdBack(request: FastCGIRequest, length: number): void {
+    request.stdinAhead += length;
+    // Neighbours on a connection are held up by a pause, those too that are still to come: they get some room.
+    if (!request.keepConn || request.stdinAhead >= this.#owner.maxStdinAhead) {
+      this.#paused ??= new Set();
+      this.#paused.add(request);
+      this.socket.pause();
     }
   }
 
   onStdinEnd(request: FastCGIRequest): void {
-    request.consumer?.onStdinEnd();
+    if (request.stdinRemaining < 0) {
+      request.consumer?.onStdinEnd();
+    } else if (request.stdinRemaining > 0) {
+      // Cut short: the browser went, or the web server lied.
+      this.abortRequest(request);
+      request.consumer?.onAbort();
+    }
     if (request.isEnded) this.#onEndedStdin();
   }
 
@@ -142,6 +166,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
 
   onData(request: FastCGIRequest, chunk: Buffer): void {
     request.consumer?.onData?.(chunk);
+    if (request.isPaused) this.#holdBack(request, chunk.length);
   }
 
   onDataEnd(request: FastCGIRequest): void {
@@ -162,7 +187,10 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     this.write(bytes);
     if (closes) this.#close();
     // A peer that asks without reading the answers is not read either.
-    else if (this.socket.writableLength > this.#owner.maxOutputLength) this.socket.pause();
+    else if (this.socket.writableLength > this.#owner.maxOutputLength) {
+      this.socket.pause();
+      this.#hearDrain();
+    }
   }
 
   write(bytes: Uint8Array): void {
@@ -197,7 +225,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     if (isAll) request.chunks = undefined;
     const isLast = isAll && request.isComplete;
     if (length <= MAX_COPIED_LENGTH) {
-      const end = writeChunks(request.requestId, taken);
+      const end = writeChunks(request.requestId, taken, isLast);
       this.#sendSlab(isLast ? writeEnd(outputSlab(), end, request) : end);
     } else {
       const { socket } = this;
@@ -232,9 +260,17 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
 
   #wait(request: FastCGIRequest): void {
     request.isWaiting = true;
+    this.#waiting ??= [];
     this.#waiting.push(request);
+    this.#hearDrain();
     // Room may be there at once, if the kernel took all.
     if (this.socket.writableLength === 0) process.nextTick(drainConnection, this);
+  }
+
+  #hearDrain(): void {
+    if (this.#hearsDrain) return;
+    this.#hearsDrain = true;
+    this.socket.on("drain", () => this.#onDrain());
   }
 
   drain(): void {
@@ -243,8 +279,9 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
 
   #onDrain(): void {
     // Each waiting request has one turn; who is not done is at the end of the row again.
-    for (let turns = this.#waiting.length; turns > 0 && this.socket.writable; turns--) {
-      const request = this.#waiting.shift()!;
+    const waiting = this.#waiting ?? [];
+    for (let turns = waiting.length; turns > 0 && this.socket.writable; turns--) {
+      const request = waiting.shift()!;
       request.isWaiting = false;
       if (!request.isEnded) this.flush(request);
     }
@@ -262,6 +299,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     if (!request.isWaiting && !this.socket.writableNeedDrain) return false;
     this.#draining ??= new Set();
     this.#draining.add(request);
+    this.#hearDrain();
     return true;
   }
 
@@ -286,18 +324,24 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     request.isPaused = false;
     request.stdinAhead = 0;
     request.stdinTick = this.#owner.tick;
-    if (this.#paused.delete(request) && this.#paused.size === 0) this.socket.resume();
+    if (this.#paused?.delete(request) && this.#paused.size === 0) this.socket.resume();
   }
 
   /** Takes an answered request off the connection, and the connection down where that is wanted. */
   #end(request: FastCGIRequest): void {
+    this.#release(request);
+    if (!request.keepConn) this.#isClosing = true;
+    if (this.#isClosing && this.isIdle) this.#close();
+  }
+
+  #release(request: FastCGIRequest): void {
     this.#protocol.end(request);
+    // The empty record may never come where all of the body is here.
+    if (request.stdinRemaining === 0) this.#protocol.forget(request);
     this.activeTick = this.#owner.tick;
     this.resume(request);
     this.#draining?.delete(request);
     this.#owner.onRequestEnd(request);
-    if (!request.keepConn) this.#isClosing = true;
-    if (this.#isClosing && this.isIdle) this.#close();
   }
 
   /**
@@ -314,18 +358,21 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
       this.#end(request);
       return;
     }
-    this.#end(request);
-    if (this.socket.remoteAddress !== undefined && this.#canShareSlab) {
-      this.socket.resetAndDestroy();
+    const { socket } = this;
+    this.#hasEnded = true;
+    this.#release(request);
+    if (socket.remoteAddress !== undefined && this.#canShareSlab) {
+      socket.resetAndDestroy();
     } else {
       // A unix socket knows no reset.
-      if (request.hasStdout && this.socket.writable) this.socket.write(BROKEN_RECORD);
-      this.socket.destroySoon();
+      if (request.hasStdout && socket.writable) socket.write(BROKEN_RECORD);
+      socket.destroySoon();
     }
   }
 
   /** Closes after the last open request; an idle connection stays open for one more. */
   closeAfterRequests(): void {
+    this.#isServerClosing = true;
     this.#isClosing = true;
   }
 
@@ -337,9 +384,15 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   #close(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    // With input unread, destroySoon() would reset the connection under the last answer.
-    if (this.#protocol.size === 0 && !this.isMidRecord) this.socket.destroySoon();
-    else this.socket.end();
+    const { socket } = this;
+    if (this.#protocol.size > 0 || this.isMidRecord) {
+      socket.end(); // with input unread, a close would reset the connection under the last answer
+    } else if (socket.writableLength > 0 || this.#isServerClosing) {
+      // When the server closes, its `close` comes after those of the last request.
+      socket.destroySoon();
+    } else {
+      socket.destroy(); // all is the kernel's: no need to shut down first
+    }
   }
 
   #onEnd(): void {
@@ -391,9 +444,17 @@ function drainConnection(connection: FastCGIConnection): void {
   connection.drain();
 }
 
+/**
+ * Whether Apache's mod_fcgid is the web server. SERVER_SOFTWARE names it in an Apache that has it loaded, whichever
+ * module calls; mod_proxy_fcgi 2.4 is told by its SCRIPT_FILENAME.
+ */
 function isUnderModFcgid(request: FastCGIRequest): boolean {
+  if (!request.paramsEnded) return false;
+  const { SERVER_SOFTWARE, SCRIPT_FILENAME, HTTP_CONNECTION } = decodeParams(request.params);
   return (
-    request.paramsEnded && (decodeParams(request.params).SERVER_SOFTWARE?.includes("mod_fcgid") ?? false)
+    HTTP_CONNECTION === "close" &&
+    (SERVER_SOFTWARE?.startsWith("Apache") ?? false) &&
+    !SCRIPT_FILENAME?.startsWith("proxy:")
   );
 }
 

@@ -29,9 +29,12 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   isPaused = false;
   /** Bytes of STDIN that were given to the consumer while it had asked for none. */
   stdinAhead = 0;
+  /** Bytes of STDIN that CONTENT_LENGTH still announces, or -1 if it says nothing. */
+  stdinRemaining = -1;
   /** The number of the server's clock tick when STDIN last moved. */
   stdinTick = 0;
   startTick = 0;
+  appStatus = 0;
 
   constructor(connection: FastCGIConnection, requestId: number, role: number, keepConn: boolean) {
     super(requestId, role, keepConn);

@@ -66,14 +66,15 @@ export interface FastCGIServerOptions extends ServerOptions {
    */
   keepAliveTimeout?: number | undefined;
   /**
-   * Time that the rest of a body is read and thrown away after an early answer without FCGI_KEEP_CONN.
+   * Time without progress in which the rest of a body is read and thrown away, after an early answer without
+   * FCGI_KEEP_CONN.
    * @defaultValue 1000
    */
   lingerTimeout?: number | undefined;
   /**
    * Length of the rest of a body that is thrown away at once after an early answer; what goes beyond it waits
-   * for the end of `lingerTimeout`.
-   * @defaultValue 1048576
+   * for the end of `lingerTimeout`. Caddy 2.6 reads no answer before it has written the whole body.
+   * @defaultValue 67108864
    */
   lingerLength?: number | undefined;
   /**
@@ -120,7 +121,7 @@ const DEFAULTS: ServerSettings = {
   requestTimeout: 300000,
   keepAliveTimeout: 0,
   lingerTimeout: 1000,
-  lingerLength: 1048576,
+  lingerLength: 67108864,
   shutdownTimeout: 0,
   connectionsCheckingInterval: 1000,
 };

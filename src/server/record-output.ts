@@ -1,5 +1,5 @@
-import { RecordType } from "../protocol/constants.ts";
-import { encodeStream, paddingFor, writeEndRequest, writeHeader } from "../protocol/record.ts";
+import { HEADER_LENGTH, MAX_CONTENT_LENGTH, RecordType } from "../protocol/constants.ts";
+import { paddingFor, writeEndRequest, writeHeader } from "../protocol/record.ts";
 import type { FastCGIRequest } from "./fastcgi-request.ts";
 
 const SLAB_LENGTH = 32768;
@@ -42,24 +42,25 @@ export function writeText(request: FastCGIRequest): number {
     length = slab.write(text, 8, textEncoding);
   }
   request.text = "";
-  return closeStdout(request.requestId, length);
+  return closeStdout(request.requestId, length, request.isComplete);
 }
 
 /** Copies chunks, which must fit, as one STDOUT record to the start of the slab; returns its end. */
-export function writeChunks(requestId: number, chunks: readonly Uint8Array[]): number {
+export function writeChunks(requestId: number, chunks: readonly Uint8Array[], isLast: boolean): number {
   let offset = 8;
   for (const chunk of chunks) {
     slab.set(chunk, offset);
     offset += chunk.length;
   }
-  return offset === 8 ? 0 : closeStdout(requestId, offset - 8);
+  return offset === 8 ? 0 : closeStdout(requestId, offset - 8, isLast);
 }
 
-function closeStdout(requestId: number, length: number): number {
-  const padding = paddingFor(length);
+function closeStdout(requestId: number, length: number, isLast: boolean): number {
+  // Padding only where something follows: nginx 1.22 holds a head back until its record's padding is behind it.
+  const padding = isLast ? paddingFor(length) : 0;
   writeHeader(slab, 0, RecordType.STDOUT, requestId, length, padding);
   const end = 8 + length + padding;
-  // Padding is zeroes, never what an earlier answer left there.
+  // Zeroes, never what an earlier answer left there.
   for (let offset = 8 + length; offset < end; offset++) slab[offset] = 0;
   return end;
 }
@@ -74,13 +75,23 @@ export function writeEnd(target: Buffer, offset: number, request: FastCGIRequest
     writeHeader(target, end, RecordType.STDERR, requestId, 0, 0);
     end += 8;
   }
-  writeEndRequest(target, end, requestId, 0, 0);
+  writeEndRequest(target, end, requestId, request.appStatus, 0);
   return end + 16;
 }
 
 /** Encodes large chunks as STDOUT records that share their memory. */
 export function encodeChunks(requestId: number, chunks: readonly Uint8Array[]): Uint8Array[] {
-  return chunks.flatMap((chunk) => encodeStream(RecordType.STDOUT, requestId, chunk));
+  const buffers: Uint8Array[] = [];
+  for (const chunk of chunks) {
+    for (let start = 0; start < chunk.length; start += MAX_CONTENT_LENGTH) {
+      const content =
+        chunk.length <= MAX_CONTENT_LENGTH ? chunk : chunk.subarray(start, start + MAX_CONTENT_LENGTH);
+      const header = Buffer.allocUnsafe(HEADER_LENGTH);
+      writeHeader(header, 0, RecordType.STDOUT, requestId, content.length, 0);
+      buffers.push(header, content);
+    }
+  }
+  return buffers;
 }
 
 /** Takes up to `budget` bytes from the front of `chunks`, cutting the last chunk where it must. */

@@ -177,7 +177,9 @@ class ServerConnections implements ConnectionOwner {
 
   #dispatch(request: FastCGIRequest, head: RequestHead): void {
     const socket = new RequestSocket(this.#server, request, head);
+    request.stdinRemaining = head.contentLength;
     emitRequest(this.#server, socket, head, this.#messageOptions);
+    if (head.contentLength === 0) request.consumer?.onStdinEnd();
   }
 
   /** Lets the open requests end, and their connections with them. */

@@ -83,7 +83,7 @@ export class Sweeper {
       }
       return;
     }
-    if (request.stdinEnded || request.isPaused) return;
+    if (request.stdinEnded || request.stdinRemaining === 0 || request.isPaused) return;
     const stalled = this.#since(request.stdinTick, tick);
     if (!isOver(stalled, this.#settings.stdinTimeout) && !isOver(age, this.#server.requestTimeout)) return;
     const error = timeoutError(`stdin of request ${request.requestId} stayed incomplete`, age);
