@@ -108,6 +108,7 @@ export const examples: Readonly<Record<ExampleName, Readonly<Record<string, stri
 
   "h2o/minimal.conf": { "port: 80": "port: {port}\n      host: 127.0.0.1", "port: 1234": "port: {app}" },
   "h2o/app.conf": { "port: 80": "port: {port}\n      host: 127.0.0.1", "port: 1234": "port: {app}" },
+  "h2o/keepalive.conf": { "port: 80": "port: {port}\n      host: 127.0.0.1", "port: 1234": "port: {app}" },
   "h2o/unix-socket.conf": { "port: 80": "port: {port}\n      host: 127.0.0.1", "/run/app.sock": "{socket}" },
   "h2o/tls.conf": {
     "port: 443": "port: {port}\n      host: 127.0.0.1",

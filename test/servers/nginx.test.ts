@@ -1,7 +1,29 @@
 import { describe } from "node:test";
 import { runSuite } from "../suite/run.ts";
-import { serverTarget, skipReason } from "./target.ts";
+import { testExamples, testFailover, testHTTP2, testOverload, testRestart } from "./operations.ts";
+import { serverTarget, shortSuite, skipReason } from "./target.ts";
+
+const frontEnd = "nginx";
 
 describe("nginx", { skip: skipReason("nginx") }, () => {
-  runSuite(serverTarget({ frontEnd: "nginx", example: "nginx/app.conf", tls: "nginx/tls.conf" }));
+  runSuite(
+    serverTarget({
+      frontEnd,
+      variant: "buffered, keep-alive",
+      example: "nginx/app.conf",
+      tls: "nginx/tls.conf",
+    }),
+  );
+  for (const [variant, example, backend] of [
+    ["buffered, keep-alive, unix", "nginx/unix-socket.conf", "unix"],
+    ["buffered, new connections", "nginx/minimal.conf", "tcp"],
+    ["unbuffered, new connections", "nginx/streaming.conf", "tcp"],
+  ] as const) {
+    runSuite(serverTarget({ frontEnd, variant, example, backend }), shortSuite);
+  }
+  testExamples("nginx");
+  testRestart("nginx/app.conf");
+  testFailover("nginx/several-backends.conf");
+  testOverload("nginx/app.conf");
+  testHTTP2("nginx/tls.conf");
 });

@@ -5,9 +5,21 @@ import * as path from "node:path";
 import { fileURLToPath } from "node:url";
 import { createServer, type FastCGIServer } from "../../src/index.ts";
 import { createContractApp, startControl } from "../suite/app.ts";
+import type { SuiteOptions } from "../suite/run.ts";
 import type { Address, AppName, FrontEnd, RunningTarget, Target } from "../suite/target.ts";
 import type { ExampleName } from "./examples.ts";
 import { findFreePort, makeTemporaryFolder, startWebServer, type WebServer } from "./harness.ts";
+
+/** The part of the suite that depends on how a web server reaches the application; for all but its main variant. */
+export const shortSuite: SuiteOptions = {
+  big: false,
+  only: new RegExp(
+    "^(passes (the method|a URL with|every|a small chunked|a chunked|an empty|on what|Authorization)|tells |" +
+      "gives (Express|no success)|keeps a body|sends (server-sent|the head at|20 MB|the final)|refuses a body|" +
+      "does not let|answers (413|500|50 |10 |100 |HEAD|other|requests|a client)|survives|multer takes|" +
+      "cannot be desynchronised by Content-Length|res\\.(sendFile|redirect)|asks the application|express.json)",
+  ),
+};
 
 /** How the application of a target is reached. */
 export type Backend = "tcp" | "unix" | "spawned";

@@ -1,0 +1,27 @@
+import { describe } from "node:test";
+import { runSuite } from "../suite/run.ts";
+import { testExamples, testFailover, testHTTP2, testOverload, testRestart } from "./operations.ts";
+import { serverTarget, shortSuite, skipReason } from "./target.ts";
+
+const frontEnd = "Apache";
+
+describe("Apache", { skip: skipReason("apache2") }, () => {
+  runSuite(
+    serverTarget({ frontEnd, variant: "keep-alive", example: "apache/app.conf", tls: "apache/tls.conf" }),
+  );
+  for (const [variant, example, backend] of [
+    ["keep-alive, unix", "apache/unix-socket.conf", "unix"],
+    ["new connections", "apache/minimal.conf", "tcp"],
+  ] as const) {
+    runSuite(serverTarget({ frontEnd, variant, example, backend }), shortSuite);
+  }
+  runSuite(
+    serverTarget({ frontEnd: "mod_fcgid", example: "apache/mod_fcgid.conf", backend: "spawned" }),
+    shortSuite,
+  );
+  testExamples("apache");
+  testRestart("apache/app.conf");
+  testFailover("apache/several-backends.conf");
+  testOverload("apache/app.conf");
+  testHTTP2("apache/tls.conf");
+});

@@ -1,0 +1,19 @@
+import { describe } from "node:test";
+import { runSuite } from "../suite/run.ts";
+import { testExamples, testFailover, testHTTP2, testOverload, testRestart } from "./operations.ts";
+import { serverTarget, shortSuite, skipReason } from "./target.ts";
+
+const frontEnd = "Caddy";
+
+describe("Caddy", { skip: skipReason("caddy") }, () => {
+  runSuite(serverTarget({ frontEnd, example: "caddy/Caddyfile", tls: "caddy/tls.Caddyfile" }));
+  runSuite(
+    serverTarget({ frontEnd, variant: "unix", example: "caddy/unix-socket.Caddyfile", backend: "unix" }),
+    shortSuite,
+  );
+  testExamples("caddy");
+  testRestart("caddy/Caddyfile");
+  testFailover("caddy/several-backends.Caddyfile");
+  testOverload("caddy/Caddyfile");
+  testHTTP2("caddy/tls.Caddyfile");
+});

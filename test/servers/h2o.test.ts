@@ -1,0 +1,20 @@
+import { describe } from "node:test";
+import { runSuite } from "../suite/run.ts";
+import { testExamples, testHTTP2, testOverload, testRestart } from "./operations.ts";
+import { serverTarget, shortSuite, skipReason } from "./target.ts";
+
+const frontEnd = "h2o";
+
+describe("h2o", { skip: skipReason("h2o") }, () => {
+  runSuite(serverTarget({ frontEnd, example: "h2o/app.conf", tls: "h2o/tls.conf" }));
+  for (const [variant, example, backend] of [
+    ["unix", "h2o/unix-socket.conf", "unix"],
+    ["spawned", "h2o/spawn.conf", "spawned"],
+  ] as const) {
+    runSuite(serverTarget({ frontEnd, variant, example, backend }), shortSuite);
+  }
+  testExamples("h2o");
+  testRestart("h2o/app.conf");
+  testOverload("h2o/app.conf");
+  testHTTP2("h2o/tls.conf");
+});

@@ -1,0 +1,23 @@
+import { describe } from "node:test";
+import { runSuite } from "../suite/run.ts";
+import { testExamples, testFailover, testHTTP2, testOverload, testRestart } from "./operations.ts";
+import { serverTarget, shortSuite, skipReason } from "./target.ts";
+
+const frontEnd = "HAProxy";
+
+describe("HAProxy", { skip: skipReason("haproxy") }, () => {
+  runSuite(
+    serverTarget({ frontEnd, variant: "keep-conn", example: "haproxy/app.cfg", tls: "haproxy/tls.cfg" }),
+  );
+  for (const [variant, example, backend] of [
+    ["keep-conn, unix", "haproxy/unix-socket.cfg", "unix"],
+    ["multiplexed", "haproxy/multiplexed.cfg", "tcp"],
+  ] as const) {
+    runSuite(serverTarget({ frontEnd, variant, example, backend }), shortSuite);
+  }
+  testExamples("haproxy");
+  testRestart("haproxy/app.cfg");
+  testFailover("haproxy/several-backends.cfg");
+  testOverload("haproxy/app.cfg");
+  testHTTP2("haproxy/tls.cfg");
+});
