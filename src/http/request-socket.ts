@@ -18,6 +18,8 @@ import { restoreDrain } from "./restore-drain.ts";
 type WriteCallback = (error?: Error | null) => void;
 
 const HIGH_WATER_MARK = getDefaultHighWaterMark(false);
+/** Characters of a body from which on it is not kept together with its head. */
+const LARGE_LENGTH = 8192;
 /** `ServerResponse.end()` sets `corked` here before it uncorks; nobody reads it. */
 const WRITABLE_STATE = { corked: 0 };
 
@@ -251,7 +253,7 @@ export class RequestSocket extends EventEmitter implements RequestConsumer {
       else this.#callbacks.push(callback);
     }
     this.#schedule();
-    const hasRoom = this.#transport.writableLength < HIGH_WATER_MARK;
+    const hasRoom = this.#transport.makeRoom();
     if (!hasRoom) this.#needsDrain = true;
     return hasRoom;
   }
@@ -275,6 +277,13 @@ export class RequestSocket extends EventEmitter implements RequestConsumer {
       return;
     }
     const hasBody = this.#head.method !== "HEAD" && statusCode !== 204 && statusCode !== 304;
+    if (text.length - end > LARGE_LENGTH && hasBody) {
+      // A large body is encoded once, by itself, and then has a length.
+      this.#remaining = head.contentLength;
+      this.#transport.write(head.text ?? `Status: ${text.slice(9, end)}`, "latin1");
+      this.#writeBody(Buffer.from(text.slice(end), encoding), encoding);
+      return;
+    }
     if (head.contentLength >= 0 && hasBody) {
       const length = bodyLength(text, end, encoding);
       if (length > head.contentLength) {

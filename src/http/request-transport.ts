@@ -23,6 +23,11 @@ export interface RequestTransport {
   writeHTTP(text: string, encoding: BufferEncoding): void;
   /** Queues output; nothing is sent before `flush()`. An empty chunk is nothing. */
   write(data: string | Uint8Array, encoding: BufferEncoding): void;
+  /**
+   * Says, after a write, whether there is room for another one. It may send some of what is queued, but never the
+   * last chunk: that has to leave together with the end of the answer, if that comes in the same tick.
+   */
+  makeRoom(): boolean;
   /** Sends what is queued, as far as there is room; `isComplete`: the answer ends with it. */
   flush(isComplete: boolean): void;
   /** Calls back once all that was handed over has left the process, or the connection has gone. */

@@ -18,6 +18,7 @@ export function restoreDrain(res: ServerResponse, socket: RequestSocket): void {
   ServerResponse.prototype.write.call(res, "", "latin1");
   res.assignSocket(connection);
   // `res` hears `close` before those who listened to the socket after it had its response.
-  const listener = socket.rawListeners("close").at(-1) as (() => void) | undefined;
-  if (listener !== undefined) socket.removeListener("close", listener).prependListener("close", listener);
+  if (socket.listenerCount("close") < 2) return;
+  const listener = socket.rawListeners("close").at(-1) as () => void;
+  socket.removeListener("close", listener).prependListener("close", listener);
 }

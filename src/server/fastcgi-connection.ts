@@ -255,7 +255,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
 
   #flushed(request: FastCGIRequest): void {
     if (request.isComplete) this.#end(request);
-    request.consumer?.onFlushed();
+    if (!request.isHolding) request.consumer?.onFlushed();
   }
 
   #wait(request: FastCGIRequest): void {
@@ -296,7 +296,8 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
 
   /** Whether output of `request` is on its way; its consumer will then hear `onDrain`. */
   needsDrain(request: FastCGIRequest): boolean {
-    if (!request.isWaiting && !this.socket.writableNeedDrain) return false;
+    if (!request.isWaiting && (this.socket.writableLength === 0 || !this.socket.writableNeedDrain))
+      return false;
     this.#draining ??= new Set();
     this.#draining.add(request);
     this.#hearDrain();

@@ -1,6 +1,14 @@
+import { getDefaultHighWaterMark } from "node:stream";
 import { ApplicationRequest } from "../connection/application.ts";
 import type { RequestConsumer, RequestTransport } from "../http/request-transport.ts";
 import type { FastCGIConnection } from "./fastcgi-connection.ts";
+
+const HIGH_WATER_MARK = getDefaultHighWaterMark(false);
+/** Bytes that are worth a write of their own in mid-tick. */
+const WORTH_SENDING = 32768;
+/** Bytes that a request may queue while the operating system takes all it is given. */
+const MAX_QUEUED_LENGTH = 131072;
+const STATUS = Buffer.from("Status: ");
 
 /** Encodings that a record can take as they are; text in others is decoded when it is written. */
 const ONE_STEP: ReadonlySet<string> = new Set(["utf8", "utf-8", "latin1", "binary"]);
@@ -24,6 +32,8 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   isComplete = false;
   /** Waits for its turn to send. */
   isWaiting = false;
+  /** More is to follow at once: nobody is told that the queue is empty. */
+  isHolding = false;
   hasStdout = false;
   hasStderr = false;
   isPaused = false;
@@ -76,13 +86,35 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   takeText(): Uint8Array[] {
     this.chunks ??= [];
     if (this.text !== "") {
-      const bytes = Buffer.from(this.isHTTP ? toCGI(this.text) : this.text, this.textEncoding);
-      this.isHTTP = false;
+      let bytes = Buffer.from(this.text, this.textEncoding);
+      if (this.isHTTP) {
+        bytes = bytes.subarray(1); // `Status: ` is one shorter than `HTTP/1.1 `
+        bytes.set(STATUS);
+        this.isHTTP = false;
+      }
       this.chunks.push(bytes);
       this.queuedLength += bytes.length - this.text.length;
       this.text = "";
     }
     return this.chunks;
+  }
+
+  makeRoom(): boolean {
+    const { socket } = this.connection;
+    if (this.queuedLength + socket.writableLength < HIGH_WATER_MARK) return true;
+    if (this.isWaiting || socket.writableLength > 0) return false;
+    const { chunks } = this;
+    const last = chunks?.at(-1);
+    if (chunks !== undefined && last !== undefined && this.queuedLength - last.length >= WORTH_SENDING) {
+      // As long as the operating system takes all at once, nobody has to wait for `drain`.
+      chunks.pop();
+      this.queuedLength -= last.length;
+      this.isHolding = true;
+      this.connection.flush(this);
+      this.isHolding = false;
+      this.write(last, "latin1");
+    }
+    return this.queuedLength < MAX_QUEUED_LENGTH && socket.writableLength === 0;
   }
 
   flush(isComplete: boolean): void {
