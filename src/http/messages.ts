@@ -1,5 +1,11 @@
 import { channel } from "node:diagnostics_channel";
-import { IncomingMessage, type Server, ServerResponse } from "node:http";
+import {
+  IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  ServerResponse,
+} from "node:http";
 import type { Socket } from "node:net";
 import type { RequestHead } from "../cgi/request-head.ts";
 import { failRequest } from "./request-failure.ts";
@@ -31,18 +37,31 @@ export const DEFAULT_MESSAGE_OPTIONS: MessageOptions = {
   rejectNonStandardBodyWrites: false,
 };
 
+/** Reads them from the options of `http.createServer()`. */
+export function readMessageOptions(options: ServerOptions): MessageOptions {
+  return {
+    IncomingMessage: options.IncomingMessage ?? IncomingMessage,
+    ServerResponse: options.ServerResponse ?? ServerResponse,
+    joinDuplicateHeaders: options.joinDuplicateHeaders ?? false,
+    rejectNonStandardBodyWrites: options.rejectNonStandardBodyWrites ?? false,
+  };
+}
+
 /**
  * Makes Node's own `req` and `res` for a request and emits `request` on the server.
  *
  * Neither is subclassed: Express replaces their prototypes for every request, so that an overridden method
  * would vanish. All that is ours lies in the socket below them. What a listener throws is answered
  * with 500.
+ *
+ * @param listener stands in for the `request` event
  */
 export function emitRequest(
   server: Server,
   socket: RequestSocket,
   head: RequestHead,
   options: MessageOptions,
+  listener?: RequestListener,
 ): void {
   // RequestSocket stands for a net.Socket: node:http asks for no more than it has.
   const connection = socket as unknown as Socket;
@@ -73,7 +92,8 @@ export function emitRequest(
   res.assignSocket(connection);
   res.on("finish", onFinish);
   try {
-    server.emit("request", req, res);
+    if (listener === undefined) server.emit("request", req, res);
+    else listener.call(server, req, res);
   } catch (error) {
     failRequest(server, error, req, res);
   }

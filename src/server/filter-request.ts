@@ -54,6 +54,9 @@ export class FilterRequest implements RequestTransport, RequestConsumer {
   write(data: string | Uint8Array, encoding: BufferEncoding): void {
     this.#transport.write(data, encoding);
   }
+  makeRoom(): boolean {
+    return this.#transport.makeRoom();
+  }
   flush(isComplete: boolean): void {
     this.#transport.flush(isComplete);
   }

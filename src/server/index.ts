@@ -1,3 +1,20 @@
+export type { CGIRequest, CGIRole } from "../cgi/cgi-request.ts";
+export type { Params } from "../cgi/params.ts";
+export { cgiRequest } from "../http/raw-request.ts";
+export type { CGIBody, SendOptions } from "../http/send-body.ts";
+export type { AllowedAddresses } from "./allowed-addresses.ts";
+export type { AllowOptions, AuthorizerContext, CGIContext } from "./cgi-context.ts";
+export {
+  type AuthorizerFunction,
+  type CGIFunction,
+  type CGIListener,
+  cgiListener,
+  FastCGIHandler,
+  type FastCGIHandlerClass,
+} from "./cgi-function.ts";
+export { serveCGI } from "./cgi-process.ts";
 export type { FastCGIServerOptions } from "./options.ts";
-export { serveFastCGI, serveHTTP, type Target, type TargetOptions } from "./serve.ts";
+export type { Roles } from "./routing.ts";
+export { fastcgi, serveFastCGI, serveHTTP, type Target, type TargetOptions } from "./serve.ts";
 export { createServer, FastCGIServer } from "./server.ts";
+export type { FastCGIListenOptions, ListenArguments } from "./target.ts";

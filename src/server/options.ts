@@ -1,4 +1,6 @@
 import type { ServerOptions } from "node:http";
+import type { AllowedAddresses } from "./allowed-addresses.ts";
+import type { Roles } from "./routing.ts";
 
 /**
  * Options of a FastCGI server: those of `http.createServer()`, and these. Times are milliseconds, lengths bytes.
@@ -82,6 +84,25 @@ export interface FastCGIServerOptions extends ServerOptions {
    * @defaultValue 0, no limit
    */
   shutdownTimeout?: number | undefined;
+  /**
+   * Functions for the Authorizer and the Filter role (FastCGI 1.0, 6.3 and 6.4). Requests in a role that is not
+   * here are refused with UNKNOWN_ROLE.
+   * @defaultValue none: Responder only
+   */
+  roles?: Roles | undefined;
+  /**
+   * Prefix that the application is mounted at, for instance `/app`: `req.url` comes without it, `req.baseUrl` and
+   * `req.originalUrl` are as of an Express mount, and what is not below it is answered with 404. `script-name`
+   * takes SCRIPT_NAME for the prefix where it is one of REQUEST_URI.
+   * @defaultValue none: `req.url` is the whole request target
+   */
+  mount?: string | undefined;
+  /**
+   * Addresses and networks from which web servers may connect over TCP; the others' connections are closed. The
+   * environment variable FCGI_WEB_SERVER_ADDRS restricts them further.
+   * @defaultValue all
+   */
+  allowedAddresses?: AllowedAddresses | undefined;
   /**
    * How often the time-outs above are looked at: they are exact to this.
    * @defaultValue 1000

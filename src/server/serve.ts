@@ -1,53 +1,75 @@
 import { createServer as createHTTPServer, type RequestListener, type Server } from "node:http";
-import type { ListenOptions } from "node:net";
+import { type CGIFunction, cgiListener, type FastCGIHandlerClass } from "./cgi-function.ts";
+import { serveCGI } from "./cgi-process.ts";
+import { isCGIProcess } from "./inherited-socket.ts";
 import type { FastCGIServerOptions } from "./options.ts";
 import { createServer, type FastCGIServer } from "./server.ts";
+import { type FastCGIListenOptions, readTarget } from "./target.ts";
 
 /** Where to listen: a TCP port of the loopback interface, a path of a unix socket, or options in full. */
 export type Target = number | string | TargetOptions;
 
-/** `net.ListenOptions` and the options of the server in one object; the default host is 127.0.0.1. */
-export interface TargetOptions extends ListenOptions, FastCGIServerOptions {
-  /** Descriptor of a socket that is listening already. */
-  fd?: number | undefined;
-}
+/** Options for listening and options of the server in one object. */
+export interface TargetOptions extends FastCGIListenOptions, FastCGIServerOptions {}
 
 /**
  * Serves an application over FastCGI.
+ *
+ * Without target it listens on the socket that the process was given (descriptor 0 from lighttpd, mod_fcgid, h2o or
+ * spawn-fcgi; one of systemd's), else on `fcgi.sock` in the current folder. Started as an ordinary CGI program, it
+ * does what {@link serveCGI} does.
  *
  * @param app an Express or Connect application, `koa.callback()`, or any `(req, res)` listener of node:http
  * @param target where to listen; a host other than loopback has to be named, because FastCGI has no
  *   authentication
  * @returns the server, as `app.listen()` does: wait for `listening`, hear `error`
- * @throws TypeError if the target is none
+ * @throws TypeError or RangeError if the target is none
  */
-export function serveFastCGI(app: RequestListener, target: Target): FastCGIServer {
-  const options = targetOptions(target);
-  const server = createServer(options, app);
-  server.listen(options);
-  return server;
+export function serveFastCGI(app: RequestListener, target?: Target): FastCGIServer {
+  const options = typeof target === "object" && target !== null ? target : {};
+  if (isOpen(target) && isCGIProcess()) return serveCGI(app, options);
+  const address = readTarget(target ?? {});
+  return createServer(options, app).listen(address);
+}
+
+/**
+ * Serves a CGI function over FastCGI.
+ *
+ * @param handler a function of `{ env, stdin, stdout, … }`, or a class of FastCGIHandler
+ * @param target as for {@link serveFastCGI}
+ * @example
+ * ```ts
+ * fastcgi(({ env, stdout }) => {
+ *   stdout.write(`Content-Type: text/plain\r\n\r\nYou asked for ${env.REQUEST_URI}\n`);
+ * });
+ * ```
+ */
+export function fastcgi(handler: CGIFunction | FastCGIHandlerClass, target?: Target): FastCGIServer {
+  return serveFastCGI(cgiListener(handler), target);
 }
 
 /**
  * Serves the same application over plain HTTP, for development and tests: node:http and no more.
  *
- * @param target as for {@link serveFastCGI}
+ * @param app as for {@link serveFastCGI}; a CGI function as `cgiListener(fn)`
+ * @param target as for {@link serveFastCGI}, but it has to be given; `shutdownTimeout` counts here, too
  */
 export function serveHTTP(app: RequestListener, target: Target): Server {
-  const options = targetOptions(target);
+  const options: TargetOptions = readTarget(target);
   const server = createHTTPServer(options, app);
-  server.listen(options);
-  return server;
+  const { shutdownTimeout = 0 } = options;
+  if (shutdownTimeout > 0) {
+    const { close } = server;
+    server.close = (callback) => {
+      setTimeout(() => server.closeAllConnections(), shutdownTimeout).unref();
+      return close.call(server, callback);
+    };
+  }
+  return server.listen(options);
 }
 
-function targetOptions(target: Target): TargetOptions {
-  if (typeof target === "number") return { port: target, host: "127.0.0.1" };
-  if (typeof target === "string") return { path: target };
-  if (typeof target !== "object" || target === null) {
-    throw new TypeError(
-      `target is ${String(target)}: give a port, a path, or an object with port, path or fd`,
-    );
-  }
-  if (target.path === undefined && target.fd === undefined) return { host: "127.0.0.1", ...target };
-  return target;
+/** Whether a target leaves open where to listen. */
+function isOpen(target: Target | undefined): boolean {
+  if (typeof target !== "object" || target === null) return target === undefined;
+  return target.port === undefined && target.path === undefined && target.fd === undefined;
 }

@@ -1,18 +1,23 @@
-import { IncomingMessage, type RequestListener, Server, ServerResponse, STATUS_CODES } from "node:http";
+import { type RequestListener, Server } from "node:http";
 import type { Socket } from "node:net";
 import { addTransferEncoding, type RequestHead, readRequestHead } from "../cgi/request-head.ts";
 import type { ApplicationLimits } from "../connection/application.ts";
-import { emitRequest, type MessageOptions } from "../http/messages.ts";
+import { emitRequest, type MessageOptions, readMessageOptions } from "../http/messages.ts";
 import { watchListener } from "../http/request-failure.ts";
 import { RequestSocket } from "../http/request-socket.ts";
 import { Role, ValueName } from "../protocol/constants.ts";
-import { ProtocolError } from "../protocol/errors.ts";
+import { FastCGIError, ProtocolError } from "../protocol/errors.ts";
+import { type AddressFilter, createAddressFilter } from "./allowed-addresses.ts";
 import type { ConnectionOwner } from "./connection-owner.ts";
 import { DeferredRequest } from "./deferred-request.ts";
 import { FastCGIConnection } from "./fastcgi-connection.ts";
 import type { FastCGIRequest } from "./fastcgi-request.ts";
+import { listenOn } from "./listen.ts";
 import { type FastCGIServerOptions, readOptions, type ServerSettings } from "./options.ts";
+import { refuse } from "./refusal.ts";
+import { createRouting, type Routing, rolesOf } from "./routing.ts";
 import { Sweeper } from "./sweeper.ts";
+import type { ListenArguments } from "./target.ts";
 
 /** Methods whose requests have no body as a rule: they need not wait for the first of it. */
 const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "DELETE"]);
@@ -50,6 +55,16 @@ export class FastCGIServer extends Server {
 
   override addListener(event: string | symbol, listener: (...args: never[]) => void): this {
     return this.on(event, listener);
+  }
+
+  /**
+   * Listens, as `net.Server.listen()` does, with a few differences: the default host is 127.0.0.1, because FastCGI
+   * has no authentication; without target it takes the socket that the process was given (descriptor 0, systemd),
+   * or makes `fcgi.sock`; the socket file of a dead process is replaced.
+   */
+  override listen(...args: ListenArguments): this {
+    listenOn(this, args, (actual) => Reflect.apply(super.listen, this, actual));
+    return this;
   }
 
   override close(callback?: (error?: Error) => void): this {
@@ -90,6 +105,8 @@ class ServerConnections implements ConnectionOwner {
   readonly #connections: Set<FastCGIConnection> = new Set();
   readonly #sweeper: Sweeper;
   readonly #headLimits: { maxPairs: number };
+  readonly #routing: Routing | undefined;
+  readonly #isAllowed: AddressFilter | undefined;
   #openRequests = 0;
 
   constructor(server: FastCGIServer, settings: ServerSettings, options: FastCGIServerOptions) {
@@ -105,22 +122,26 @@ class ServerConnections implements ConnectionOwner {
       maxParamsWireLength: settings.maxHeaderSize * 4,
       maxRequestsPerConnection: settings.maxRequestsPerConnection,
       maxEarlyStdinLength: settings.maxStdinAhead,
-      roles: new Set([Role.RESPONDER]),
+      roles: rolesOf(options.roles),
       values: new Map([
         [ValueName.MPXS_CONNS, multiplexes ? "1" : "0"],
         [ValueName.MAX_REQS, String(Math.min(settings.maxRequests, settings.maxRequestsPerConnection))],
       ]),
     };
-    this.#messageOptions = {
-      IncomingMessage: options.IncomingMessage ?? IncomingMessage,
-      ServerResponse: options.ServerResponse ?? ServerResponse,
-      joinDuplicateHeaders: options.joinDuplicateHeaders ?? false,
-      rejectNonStandardBodyWrites: options.rejectNonStandardBodyWrites ?? false,
-    };
+    this.#messageOptions = readMessageOptions(options);
+    this.#routing = createRouting(options);
+    this.#isAllowed = createAddressFilter(options.allowedAddresses, process.env.FCGI_WEB_SERVER_ADDRS);
     this.#sweeper = new Sweeper(server, settings, this.#connections, () => this.tick++);
   }
 
   add(socket: Socket): void {
+    const { remoteAddress } = socket;
+    if (this.#isAllowed !== undefined && remoteAddress !== undefined && !this.#isAllowed(remoteAddress)) {
+      socket.destroy();
+      const message = `connection from ${remoteAddress}, which is not among the allowed addresses`;
+      this.onConnectionError(new FastCGIError("ERR_FCGI_ADDRESS", message), socket);
+      return;
+    }
     this.#connections.add(new FastCGIConnection(socket, this));
     this.#sweeper.start();
   }
@@ -158,7 +179,7 @@ class ServerConnections implements ConnectionOwner {
     const { problem } = head;
     if (problem !== undefined) {
       this.#reject(request, problem.statusCode, problem.message, head);
-    } else if (head.contentLength < 0 && !head.hasTransferEncoding && !BODILESS.has(head.method)) {
+    } else if (mayHaveBody(head) && request.role === Role.RESPONDER) {
       // No length: whether there is a body is told by the first of STDIN.
       request.consumer = new DeferredRequest(request, (hasBody) => {
         if (hasBody) addTransferEncoding(head);
@@ -176,9 +197,11 @@ class ServerConnections implements ConnectionOwner {
   }
 
   #dispatch(request: FastCGIRequest, head: RequestHead): void {
-    const socket = new RequestSocket(this.#server, request, head);
+    const transport = this.#routing === undefined ? request : this.#routing.transport(request, head);
+    const listener = this.#routing?.listener(request.role, head, this.#server);
+    const socket = new RequestSocket(this.#server, transport, head);
     request.stdinRemaining = head.contentLength;
-    emitRequest(this.#server, socket, head, this.#messageOptions);
+    emitRequest(this.#server, socket, head, this.#messageOptions, listener);
     if (head.contentLength === 0) request.consumer?.onStdinEnd();
   }
 
@@ -206,12 +229,7 @@ class ServerConnections implements ConnectionOwner {
   }
 }
 
-/** Answers a request that no application sees. */
-function refuse(request: FastCGIRequest, statusCode: number, message: string, method = "GET"): void {
-  const body = `${message}\n`;
-  const head =
-    `Status: ${statusCode} ${STATUS_CODES[statusCode]}\r\nContent-Type: text/plain; charset=utf-8\r\n` +
-    `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n`;
-  request.write(method === "HEAD" ? head : head + body, "utf8");
-  request.flush(true);
+/** Whether there is a body is not known before its first bytes, or its end. */
+function mayHaveBody(head: RequestHead): boolean {
+  return head.contentLength < 0 && !head.hasTransferEncoding && !BODILESS.has(head.method);
 }

@@ -1,0 +1,195 @@
+import { readFileSync } from "node:fs";
+import type { RequestListener } from "node:http";
+import { splitMount } from "../cgi/mount.ts";
+import { type RequestHead, readRequestHead } from "../cgi/request-head.ts";
+import { emitRequest, readMessageOptions } from "../http/messages.ts";
+import { RequestSocket } from "../http/request-socket.ts";
+import type { RequestConsumer, RequestTransport } from "../http/request-transport.ts";
+import { Role } from "../protocol/constants.ts";
+import { FastCGIError } from "../protocol/errors.ts";
+import { encodeNameValuePairs } from "../protocol/name-value.ts";
+import type { FastCGIServerOptions } from "./options.ts";
+import { refuse } from "./refusal.ts";
+import { createRouting, emitMounted } from "./routing.ts";
+import { createServer, type FastCGIServer } from "./server.ts";
+
+/**
+ * Answers the one request of an ordinary CGI program on stdin and stdout, and ends the process.
+ *
+ * `console.log()` and `process.stdout.write()` go to stderr from now on, which is the web server's error log: the
+ * answer has stdout for itself. `req.url` is the target without SCRIPT_NAME, as the program has its place in the
+ * URL; the `mount` option says otherwise. Errors that no `requestError` listener hears are written to stderr.
+ *
+ * @param options those of the server that matter for a single request
+ * @returns a server that does not listen; it emits `request`, `requestError` and `close` as any other
+ * @see RFC 3875
+ */
+export function serveCGI(app: RequestListener, options: FastCGIServerOptions = {}): FastCGIServer {
+  const server = createServer(options, app);
+  const request = new ProcessRequest(() => {
+    server.emit("close");
+    // What is open still, a pool of connections for instance, must not keep the web server waiting.
+    setImmediate(() => process.exit(request.appStatus || (process.exitCode ?? 0)));
+  });
+  server.on("requestError", (error: unknown) => {
+    const isToldAlready = error instanceof FastCGIError && error.code === "ERR_FCGI_HEAD";
+    if (server.listenerCount("requestError") > 1 || isToldAlready) return;
+    request.writeStderr(Buffer.from(`${error instanceof Error ? error.stack : String(error)}\n`));
+  });
+  // The caller's next lines may add listeners and routes.
+  setImmediate(() => start(server, request, options));
+  return server;
+}
+
+function start(server: FastCGIServer, request: ProcessRequest, options: FastCGIServerOptions): void {
+  const head = readRequestHead(request.params, { maxPairs: Number.POSITIVE_INFINITY });
+  if (head.problem !== undefined) {
+    refuse(request, head.problem.statusCode, head.problem.message, head.method);
+    return;
+  }
+  const socket = new RequestSocket(server, request, head);
+  request.remaining = bodyLength(head);
+  const listener =
+    options.mount === undefined
+      ? belowScript(server, head)
+      : createRouting({ mount: options.mount })?.listener(Role.RESPONDER, head, server);
+  emitRequest(server, socket, head, readMessageOptions(options), listener);
+  if (request.remaining === 0) request.consumer?.onStdinEnd();
+}
+
+function belowScript(server: FastCGIServer, head: RequestHead): RequestListener | undefined {
+  if (!head.scriptName.startsWith("/")) return undefined;
+  const split = splitMount(head.url, Buffer.from(head.scriptName, "latin1").toString());
+  return split && ((req, res) => emitMounted(server, req, res, split));
+}
+
+/** Without CONTENT_LENGTH there is no body (RFC 3875, 4.3.2), unless it came chunked: then it ends with stdin. */
+function bodyLength(head: RequestHead): number {
+  if (head.contentLength >= 0) return head.contentLength;
+  return head.hasTransferEncoding ? Number.POSITIVE_INFINITY : 0;
+}
+
+/** The request that the process was started for. */
+class ProcessRequest implements RequestTransport {
+  readonly role = Role.RESPONDER;
+  readonly params: Buffer = readEnvironment();
+  consumer: RequestConsumer | undefined = undefined;
+  appStatus = 0;
+  /** Bytes of the body that are still to come. */
+  remaining = 0;
+  readonly #write: typeof process.stdout.write;
+  readonly #onEnd: () => void;
+  #queue: Uint8Array[] = [];
+  #isReading = false;
+  #isOver = false;
+
+  constructor(onEnd: () => void) {
+    this.#onEnd = onEnd;
+    const { stdout, stderr } = process;
+    this.#write = stdout.write.bind(stdout);
+    stdout.write = stderr.write.bind(stderr);
+    stdout.on("drain", () => this.consumer?.onDrain());
+    // The web server has closed its end: the browser has left.
+    stdout.on("error", () => this.#fail());
+  }
+
+  get writableLength(): number {
+    return process.stdout.writableLength + this.#queue.reduce((sum, chunk) => sum + chunk.length, 0);
+  }
+  get needsDrain(): boolean {
+    return process.stdout.writableNeedDrain;
+  }
+
+  writeHTTP(text: string, encoding: BufferEncoding): void {
+    this.write(`Status: ${text.slice(9)}`, encoding);
+  }
+  write(data: string | Uint8Array, encoding: BufferEncoding): void {
+    if (data.length > 0) this.#queue.push(typeof data === "string" ? Buffer.from(data, encoding) : data);
+  }
+  makeRoom(): boolean {
+    return this.writableLength < process.stdout.writableHighWaterMark;
+  }
+  flush(isComplete: boolean): void {
+    if (this.#isOver) return;
+    const bytes = Buffer.concat(this.#queue);
+    this.#queue = [];
+    if (bytes.length > 0) this.#write(bytes);
+    if (isComplete) this.#end();
+    this.consumer?.onFlushed();
+  }
+  whenSent(callback: () => void): void {
+    this.#write("", () => callback());
+  }
+  writeStderr(chunk: Uint8Array): void {
+    process.stderr.write(chunk);
+  }
+  abort(): void {
+    this.appStatus ||= 1;
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#write("", () => this.#onEnd());
+  }
+
+  #fail(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.appStatus ||= 1;
+    this.consumer?.onAbort();
+    setImmediate(this.#onEnd);
+  }
+
+  pause(): void {
+    if (this.#isReading) process.stdin.pause();
+  }
+  resume(): void {
+    if (this.remaining === 0) return;
+    if (!this.#isReading) {
+      this.#isReading = true;
+      process.stdin.on("data", (chunk: Buffer) => this.#onData(chunk));
+      process.stdin.on("end", () => this.#onInputEnd());
+      process.stdin.on("error", () => this.#onInputEnd());
+    }
+    process.stdin.resume();
+  }
+
+  /** A program must not wait for the end of stdin: the web server need not close it. */
+  #onData(chunk: Buffer): void {
+    if (this.remaining === 0) return;
+    const content = chunk.length > this.remaining ? chunk.subarray(0, this.remaining) : chunk;
+    this.remaining -= content.length;
+    this.consumer?.onStdin(content);
+    if (this.remaining > 0) return;
+    process.stdin.pause();
+    this.consumer?.onStdinEnd();
+  }
+
+  #onInputEnd(): void {
+    if (this.remaining === 0) return;
+    const isWhole = this.remaining === Number.POSITIVE_INFINITY;
+    this.remaining = 0;
+    if (isWhole) this.consumer?.onStdinEnd();
+    else this.#fail();
+  }
+}
+
+/** The environment as bytes, where the system gives it: Node takes all of it for UTF-8. */
+function readEnvironment(): Buffer {
+  const pairs: [string, Buffer][] = [];
+  for (const entry of readEntries()) {
+    const equals = entry.indexOf("=");
+    if (equals > 0) pairs.push([entry.slice(0, equals), Buffer.from(entry.slice(equals + 1), "latin1")]);
+  }
+  return encodeNameValuePairs(pairs);
+}
+
+function readEntries(): string[] {
+  try {
+    return readFileSync("/proc/self/environ", "latin1").split("\0");
+  } catch {
+    return Object.entries(process.env).map((pair) => Buffer.from(pair.join("=")).toString("latin1"));
+  }
+}
