@@ -79,9 +79,9 @@ export function readRequestHead(params: Buffer, limits: HeadLimits): RequestHead
 function readPair(bytes: Uint8Array, nameStart: number, valueStart: number, end: number): void {
   const name = findName(bytes, nameStart, valueStart);
   if (name.variable === Variable.HEADER) {
-    // h2o 2.2 leaves blanks behind a value: they are no part of it (RFC 9110, 5.5).
+    // nginx and h2o leave blanks and tabs behind a value: they are no part of it (RFC 9110, 5.5).
     let valueEnd = end;
-    while (valueEnd > valueStart && bytes[valueEnd - 1] === 0x20) valueEnd--;
+    while (valueEnd > valueStart && (bytes[valueEnd - 1] === 0x20 || bytes[valueEnd - 1] === 0x09)) valueEnd--;
     addHeader(head, name.field, text.slice(valueStart, valueEnd));
   } else if (name.variable !== Variable.IGNORED) {
     addVariable(head, name, text.slice(valueStart, end));
