@@ -44,12 +44,20 @@ export function makeTemporaryFolder(): string {
   return folder;
 }
 
-/** Starts a web server with a file of examples/, in which only what examples.ts lists is replaced. */
-export async function startWebServer(example: ExampleName, places: Places): Promise<WebServer> {
+/**
+ * Starts a web server with a file of examples/, in which only what examples.ts lists is replaced.
+ *
+ * @param adapt for the one test that cannot do with that
+ */
+export async function startWebServer(
+  example: ExampleName,
+  places: Places,
+  adapt: (text: string) => string = (text) => text,
+): Promise<WebServer> {
   const folder = makeTemporaryFolder();
   for (let attempt = 1; ; attempt++) {
     try {
-      return await start(example, places, folder);
+      return await start(example, places, folder, adapt);
     } catch (error) {
       // Between finding a free port and listening on it, somebody else may have taken it.
       if (attempt === 3 || !/address already in use|cannot bind|can't bind/i.test(String(error))) throw error;
@@ -57,7 +65,12 @@ export async function startWebServer(example: ExampleName, places: Places): Prom
   }
 }
 
-async function start(example: ExampleName, places: Places, folder: string): Promise<WebServer> {
+async function start(
+  example: ExampleName,
+  places: Places,
+  folder: string,
+  adapt: (text: string) => string,
+): Promise<WebServer> {
   const name = example.slice(0, example.indexOf("/")) as WebServerName;
   const { command, args, main, environment } = webServers[name];
   const port = await findFreePort();
@@ -71,7 +84,7 @@ async function start(example: ExampleName, places: Places, folder: string): Prom
   };
   fs.mkdirSync(path.join(folder, "www"), { recursive: true });
   fs.writeFileSync(path.join(folder, "www", "index.html"), "a file\n");
-  fs.writeFileSync(file, replaceIn(example, all));
+  fs.writeFileSync(file, adapt(replaceIn(example, all)));
   const mainFile = path.join(folder, "main.conf");
   const text = main({
     folder,

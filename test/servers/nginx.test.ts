@@ -16,8 +16,8 @@ describe("nginx", { skip: skipReason("nginx") }, () => {
   );
   for (const [variant, example, backend] of [
     ["buffered, keep-alive, unix", "nginx/unix-socket.conf", "unix"],
-    ["buffered, new connections", "nginx/minimal.conf", "tcp"],
-    ["unbuffered, new connections", "nginx/streaming.conf", "tcp"],
+    ["buffered, minimal", "nginx/minimal.conf", "tcp"],
+    ["streamed, new connections", "nginx/streaming.conf", "tcp"],
   ] as const) {
     runSuite(serverTarget({ frontEnd, variant, example, backend }), shortSuite);
   }

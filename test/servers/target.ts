@@ -33,8 +33,8 @@ export interface ServerTargetOptions {
   readonly example: ExampleName;
   /** A second example, for the cases over TLS; started as a server of its own in front of the same application. */
   readonly tls?: ExampleName;
-  /** `example` itself listens for TLS. */
-  readonly onlyTLS?: true;
+  /** Changes the example where the suite cannot do with it as it is. */
+  adapt?(text: string): string;
 }
 
 /** Describes a front end that is started from its examples. */
@@ -53,7 +53,7 @@ async function startTarget(options: ServerTargetOptions): Promise<RunningTarget>
   const application = await startApplication(options.app ?? "express5", options.backend ?? "tcp");
   const servers: WebServer[] = [];
   try {
-    const front = await startWebServer(options.example, application.places);
+    const front = await startWebServer(options.example, application.places, options.adapt);
     servers.push(front);
     const tls = options.tls && (await startWebServer(options.tls, application.places));
     if (tls) servers.push(tls);

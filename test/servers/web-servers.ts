@@ -81,6 +81,8 @@ export const webServers: Readonly<Record<WebServerName, WebServerProgram>> = {
       TypesConfig /etc/mime.types
       RequestReadTimeout header=20-40,minrate=500 body=10,minrate=500
       StartServers 1
+      # After a broken answer Apache keeps the client waiting for so long; Debian has 5.
+      KeepAliveTimeout 1
       Listen 127.0.0.1:${port}
       <Directory "/">
         AllowOverride None

@@ -1,3 +1,4 @@
+import { frontEndDifferences } from "./front-ends.ts";
 import type { AppName, Case, CaseContext, FrontEnd, Target } from "./target.ts";
 
 /** One case that a front end itself decides otherwise. */
@@ -20,7 +21,7 @@ export interface Difference {
 }
 
 /** Everything that may differ; a case that differs without an entry fails, and so does an entry without effect. */
-export const differences: readonly Difference[] = [];
+export const differences: readonly Difference[] = frontEndDifferences;
 
 /** Finds the entry for a case behind a target. */
 export function findDifference(target: Target, testCase: Case): Difference | undefined {
@@ -33,15 +34,20 @@ export function findDifference(target: Target, testCase: Case): Difference | und
   );
 }
 
-/** Renders the table as markdown, for the README. */
+/** Renders the table as markdown, for the README: a row for each reason. */
 export function renderDifferences(entries: readonly Difference[] = differences): string {
-  const cell = (text: string) => text.replaceAll("|", "\\|");
-  const rows = entries.map((entry) => {
-    const frontEnd = entry.variant ? `${entry.frontEnd}, ${entry.variant}` : entry.frontEnd;
-    const expect = entry.sometimes ? `${entry.expect} (at times)` : entry.expect;
-    return `| ${[frontEnd, entry.case, expect, entry.reason].map(cell).join(" | ")} |`;
+  const rows = new Map<string, string[]>();
+  for (const entry of entries) {
+    const frontEnd = entry.variant ? `${entry.frontEnd} (${entry.variant})` : entry.frontEnd;
+    const expect = entry.sometimes ? `${entry.expect}, at times` : entry.expect;
+    const key = [frontEnd, expect, entry.reason].map((text) => text.replaceAll("|", "\\|")).join(" | ");
+    rows.set(key, [...(rows.get(key) ?? []), entry.case.replaceAll("|", "\\|")]);
+  }
+  const lines = [...rows].map(([key, names]) => {
+    const [frontEnd, ...rest] = key.split(" | ");
+    return `| ${[frontEnd, names.join("; "), ...rest].join(" | ")} |`;
   });
-  return ["| Front end | The suite expects | Instead | Reason |", "| --- | --- | --- | --- |", ...rows].join(
+  return ["| Front end | The suite expects | Instead | Reason |", "| --- | --- | --- | --- |", ...lines].join(
     "\n",
   );
 }
