@@ -15,14 +15,17 @@ type Callback = (error?: Error | null) => void;
 export class CGIOutput extends Writable {
   readonly #res: ServerResponse;
   readonly #onFail: (error: Error) => void;
+  readonly #serverSoftware: string | undefined;
   /** Undefined once the head is through, or has failed. */
   #parser: CGIHeadParser | undefined = new CGIHeadParser();
   #hasFailed = false;
   /** Whether anything was written. */
   isUsed = false;
 
-  constructor(res: ServerResponse, onFail: (error: Error) => void) {
+  /** @param serverSoftware SERVER_SOFTWARE */
+  constructor(res: ServerResponse, onFail: (error: Error) => void, serverSoftware?: string) {
     super();
+    this.#serverSoftware = serverSoftware;
     this.#res = res;
     this.#onFail = onFail;
     res.once("close", () => this.destroy());
@@ -49,7 +52,7 @@ export class CGIOutput extends Writable {
         return;
       }
       this.#parser = undefined;
-      writeHead(this.#res, parsed.head);
+      writeHead(this.#res, parsed.head, this.#serverSoftware);
       if (parsed.rest.length > 0) {
         this.#writeBody(parsed.rest, callback);
         return;
@@ -79,7 +82,7 @@ export class CGIOutput extends Writable {
   }
 }
 
-function writeHead(res: ServerResponse, head: CGIHead): void {
+function writeHead(res: ServerResponse, head: CGIHead, serverSoftware = ""): void {
   const fields: string[] = [];
   for (let index = 0; index < head.rawHeaders.length; index += 2) {
     const name = head.rawHeaders[index]!;
@@ -87,5 +90,8 @@ function writeHead(res: ServerResponse, head: CGIHead): void {
     if (!/^(transfer-encoding|connection)$/i.test(name)) fields.push(name, head.rawHeaders[index + 1]!);
   }
   // flat, as rawHeaders: names keep their case and repeated fields their lines
-  res.writeHead(head.statusCode, head.statusMessage, fields);
+  // Apache redirects by itself where the status is 200 (RFC 3875, 6.2.2); others leave that to the browser, and
+  // Caddy would take a missing status for 200.
+  const isLocal = head.localRedirect !== undefined && serverSoftware.startsWith("Apache");
+  res.writeHead(isLocal ? 200 : head.statusCode, isLocal ? "OK" : head.statusMessage, fields);
 }

@@ -39,7 +39,7 @@ export class RawRequest implements CGIRequest {
   }
 
   get stdout(): CGIOutput {
-    this.#stdout ??= new CGIOutput(this.#res, this.#onFail);
+    this.#stdout ??= new CGIOutput(this.#res, this.#onFail, this.params.SERVER_SOFTWARE);
     return this.#stdout;
   }
 
