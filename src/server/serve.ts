@@ -4,13 +4,20 @@ import { serveCGI } from "./cgi-process.ts";
 import { isCGIProcess } from "./inherited-socket.ts";
 import type { FastCGIServerOptions } from "./options.ts";
 import { createServer, type FastCGIServer } from "./server.ts";
+import { closeOnSignals } from "./signals.ts";
 import { type FastCGIListenOptions, readTarget } from "./target.ts";
 
 /** Where to listen: a TCP port of the loopback interface, a path of a unix socket, or options in full. */
 export type Target = number | string | TargetOptions;
 
 /** Options for listening and options of the server in one object. */
-export interface TargetOptions extends FastCGIListenOptions, FastCGIServerOptions {}
+export interface TargetOptions extends FastCGIListenOptions, FastCGIServerOptions {
+  /**
+   * Whether SIGTERM and SIGINT close the server: running requests finish, then the process ends.
+   * @defaultValue false
+   */
+  signals?: boolean | undefined;
+}
 
 /**
  * Serves an application over FastCGI.
@@ -29,7 +36,9 @@ export function serveFastCGI(app: RequestListener, target?: Target): FastCGIServ
   const options = typeof target === "object" && target !== null ? target : {};
   if (isOpen(target) && isCGIProcess()) return serveCGI(app, options);
   const address = readTarget(target ?? {});
-  return createServer(options, app).listen(address);
+  const server = createServer(options, app).listen(address);
+  if (options.signals) closeOnSignals(server);
+  return server;
 }
 
 /**
