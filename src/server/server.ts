@@ -154,8 +154,8 @@ class ServerConnections implements ConnectionOwner {
     this.#server.emit("clientError", error, socket);
   }
 
-  onRequestEnd(): void {
-    this.#openRequests--;
+  onRequestEnd(request: FastCGIRequest): void {
+    if (request.paramsEnded) this.#openRequests--;
   }
 
   onRequest(request: FastCGIRequest): void {
