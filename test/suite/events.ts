@@ -338,6 +338,8 @@ export const scenarios: readonly Scenario[] = [
     method: "POST",
     length: 2000,
     sent: 1000,
+    // Over FastCGI, output leaves at the end of the tick: at `aborted` it is not finished.
+    ignoreState: true,
     app(stage) {
       answer(stage);
       stage.req.destroy();

@@ -16,7 +16,8 @@ export interface SuiteOptions {
   /** Runs only the cases whose name matches. The environment variable `SUITE_ONLY` does the same. */
   readonly only?: RegExp;
   /**
-   * The time for one case; beyond it, the case fails.
+   * The time for one case; beyond it, the case fails. The environment variable `SUITE_TIMEOUT_MS` goes before it:
+   * a short time finds quickly what hangs behind a front end.
    *
    * @defaultValue 10,000, or 60,000 for a case that moves 200 MB
    */
@@ -53,7 +54,8 @@ export function runSuite(target: Target, options: SuiteOptions = {}): void {
     after(() => running?.close());
     for (const testCase of selectCases(target, options)) {
       if (!only.test(testCase.name)) continue;
-      const timeoutMs = options.timeoutMs ?? (testCase.big ? 60_000 : 10_000);
+      const timeoutMs =
+        (Number(process.env.SUITE_TIMEOUT_MS) || options.timeoutMs) ?? (testCase.big ? 60_000 : 10_000);
       test(testCase.name, () => runCase(target, running, testCase, timeoutMs));
     }
   });
