@@ -1,5 +1,6 @@
 import { connections } from "./cases/connections.ts";
 import { endings } from "./cases/endings.ts";
+import { files } from "./cases/files.ts";
 import { frameworks } from "./cases/frameworks.ts";
 import { heads } from "./cases/heads.ts";
 import { requestBodies } from "./cases/request-bodies.ts";
@@ -21,5 +22,6 @@ export const cases: readonly Case[] = [
   ...streaming,
   ...endings,
   ...connections,
+  ...files,
   ...frameworks,
 ];
