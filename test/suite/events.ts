@@ -47,7 +47,7 @@ export interface Scenario {
 }
 
 /** Gives an error its shortest name. */
-export const errorCode = (error: unknown) =>
+export const errorCode = (error: unknown): string =>
   error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : "none";
 
 /** What can be asked of the objects while they live, and after. */
