@@ -27,7 +27,9 @@ export function createAddressFilter(
     lists.push(readList(entries, "environment variable FCGI_WEB_SERVER_ADDRS"));
   }
   if (lists.length === 0) return undefined;
-  return (address) => {
+  return (remoteAddress) => {
+    // What IPv4 looks like to a socket that takes both.
+    const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/i, "");
     const family = isIP(address) === 6 ? "ipv6" : "ipv4";
     return lists.every((list) => list.check(address, family));
   };

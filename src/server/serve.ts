@@ -35,7 +35,7 @@ export interface TargetOptions extends FastCGIListenOptions, FastCGIServerOption
 export function serveFastCGI(app: RequestListener, target?: Target): FastCGIServer {
   const options = typeof target === "object" && target !== null ? target : {};
   if (isOpen(target) && isCGIProcess()) return serveCGI(app, options);
-  const address = readTarget(target ?? {});
+  const address = readTarget(target === undefined ? {} : target);
   const server = createServer(options, app).listen(address);
   if (options.signals) closeOnSignals(server);
   return server;

@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import test from "node:test";
+import { createServer } from "../../src/index.ts";
+import { RequestRefusedError, Role } from "../../src/protocol/index.ts";
+import { GET, read, startServer } from "./start.ts";
+
+const AUTHORIZER = { role: Role.AUTHORIZER };
+
+test("refuses roles that are not set with UNKNOWN_ROLE (6)", async (t) => {
+  for (const [roles, refused] of [
+    [undefined, [Role.AUTHORIZER, Role.FILTER]],
+    [{ authorizer: () => {} }, [Role.FILTER]],
+    [{ filter: () => {} }, [Role.AUTHORIZER]],
+  ] as const) {
+    const { client } = await startServer(
+      t,
+      createServer({ roles }, (_req, res) => res.end("responder")),
+    );
+    assert.equal((await read(await client.request(GET))).body, "responder");
+    for (const role of refused) {
+      await assert.rejects(
+        client.request(GET, { role }),
+        (error) => error instanceof RequestRefusedError && error.protocolStatus === 3,
+      );
+    }
+  }
+});
+
+test("an Authorizer lets a request pass, with variables (6.3)", async (t) => {
+  const { client } = await startServer(
+    t,
+    createServer({
+      roles: {
+        authorizer: ({ env, role, allow }) => {
+          assert.equal(role, "authorizer");
+          return allow({ variables: { REMOTE_USER: env.HTTP_X_USER ?? "", GROUP: "staff" } });
+        },
+      },
+    }),
+  );
+  const { status, headers, body } = await read(
+    await client.request({ ...GET, HTTP_X_USER: "ada" }, AUTHORIZER),
+  );
+  assert.equal(status, 200);
+  assert.equal(headers["variable-remote_user"], "ada");
+  assert.equal(headers["variable-group"], "staff");
+  assert.equal(body, "");
+});
+
+test("an Authorizer denies a request, and its answer goes to the browser", async (t) => {
+  const { client } = await startServer(
+    t,
+    createServer({
+      roles: {
+        authorizer: ({ params, deny }) => {
+          if (params.REQUEST_URI === "/login")
+            return deny(401, "<p>who?", { headers: { "WWW-Authenticate": "Basic" } });
+          return deny();
+        },
+      },
+    }),
+  );
+  const forbidden = await read(await client.request(GET, AUTHORIZER));
+  assert.equal(forbidden.status, 403);
+  assert.equal(forbidden.body, "Forbidden\n");
+  const login = await read(await client.request({ ...GET, REQUEST_URI: "/login" }, AUTHORIZER));
+  assert.equal(login.status, 401);
+  assert.equal(login.headers["www-authenticate"], "Basic");
+  assert.equal(login.body, "<p>who?");
+});
+
+test("an Authorizer that returns a body, fails or answers nothing lets nothing pass", async (t) => {
+  const functions = [
+    async () => "denied",
+    () => ({ allowed: false }),
+    async () => {},
+    () => {
+      throw new Error("database is gone");
+    },
+    ({ deny }: { deny: (status: number) => unknown }) => deny(200),
+  ];
+  for (const authorizer of functions) {
+    const { client } = await startServer(t, createServer({ roles: { authorizer } }));
+    assert.equal((await read(await client.request(GET, AUTHORIZER))).status, 500);
+  }
+});
+
+test("an Authorizer answers a POST, whose body is not sent to it", async (t) => {
+  for (const length of [{ CONTENT_LENGTH: "5" }, {}]) {
+    const { client } = await startServer(
+      t,
+      createServer({
+        roles: {
+          authorizer: async ({ stdin, allow }) => {
+            assert.equal(await text(stdin), "");
+            return allow();
+          },
+        },
+      }),
+    );
+    const response = await client.request({ ...GET, REQUEST_METHOD: "POST", ...length }, AUTHORIZER);
+    assert.equal((await read(response)).status, 200);
+  }
+});
+
+test("a Filter reads stdin and data (6.4)", async (t) => {
+  const { client } = await startServer(
+    t,
+    createServer({
+      roles: {
+        filter: async ({ env, stdin, data, stdout }) => {
+          const body = await text(stdin);
+          stdout.write(
+            `Content-Type: text/plain\r\n\r\n${env.FCGI_DATA_LENGTH} ${env.FCGI_DATA_LAST_MOD} ${body} `,
+          );
+          for await (const chunk of data) stdout.write(String(chunk).toUpperCase());
+        },
+      },
+    }),
+  );
+  const params = { ...GET, CONTENT_LENGTH: "4", FCGI_DATA_LAST_MOD: "1700000000", FCGI_DATA_LENGTH: "9" };
+  const response = await client.request(params, { role: Role.FILTER, body: "body", data: "file text" });
+  assert.equal((await read(response)).body, "9 1700000000 body FILE TEXT");
+});
+
+test("a Filter that reads data first, or one stream only, does not stall", async (t) => {
+  const big = Buffer.alloc(1_000_000, "x");
+  const params = { ...GET, REQUEST_METHOD: "POST", CONTENT_LENGTH: String(big.length) };
+  for (const order of ["data stdin", "data", "stdin", ""]) {
+    const { client } = await startServer(
+      t,
+      createServer({
+        roles: {
+          filter: async ({ stdin, data }) => {
+            const lengths: number[] = [];
+            for (const name of order.split(" ").filter(Boolean)) {
+              lengths.push((await text(name === "data" ? data : stdin)).length);
+            }
+            return lengths;
+          },
+        },
+      }),
+    );
+    const response = await client.request(params, {
+      role: Role.FILTER,
+      body: Readable.from([big]),
+      data: Readable.from([big]),
+    });
+    const expected = order
+      .split(" ")
+      .filter(Boolean)
+      .map(() => big.length);
+    assert.deepEqual(JSON.parse((await read(response)).body), expected, order);
+  }
+});
+
+test("data is destroyed when the web server leaves", async (t) => {
+  let closed: Promise<unknown> | undefined;
+  const { client, server } = await startServer(
+    t,
+    createServer({
+      roles: {
+        filter: ({ data, signal, stdout }) => {
+          data.on("data", () => {});
+          closed = Promise.all([new Promise((resolve) => data.on("close", resolve)), once(signal, "abort")]);
+          stdout.write("Content-Type: text/plain\r\n\r\n");
+          return closed;
+        },
+      },
+    }),
+  );
+  const never = new Readable({ read() {} });
+  const connected = once(server, "connection");
+  const response = await client.request(GET, { role: Role.FILTER, body: "", data: never });
+  await connected;
+  response.body.destroy();
+  await closed;
+});
