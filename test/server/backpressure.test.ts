@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as wire from "../conformance/wire.ts";
+import { head, request, startServer } from "./peer.ts";
+
+const MEBIBYTE = 1_048_576;
+const LENGTH = 200 * MEBIBYTE;
+const PIECE = Buffer.alloc(65_528, "x");
+
+/** How much memory the process has grown by, at most, while `run` ran. */
+async function growth(run: () => Promise<void>): Promise<number> {
+  const before = process.memoryUsage().rss;
+  let most = before;
+  const timer = setInterval(() => {
+    most = Math.max(most, process.memoryUsage().rss);
+  }, 5);
+  await run();
+  clearInterval(timer);
+  return Math.max(most, process.memoryUsage().rss) - before;
+}
+
+for (const keepConn of [true, false]) {
+  const kind = keepConn ? "a kept connection" : "a connection of its own";
+  test(`an upload of 200 MB on ${kind} that nobody reads is held back, and resumed`, async (t) => {
+    let resume = (): void => {};
+    const { open } = await startServer(t, {}, (req, res) => {
+      let length = 0;
+      req.on("error", () => {});
+      if (req.url === "/turn") {
+        res.end();
+        return;
+      }
+      resume = () => {
+        req.on("data", (chunk: Buffer) => {
+          length += chunk.length;
+        });
+        req.on("end", () => res.end(String(length)));
+      };
+    });
+    const [link, other] = [await open(), await open()];
+    const grown = await growth(async () => {
+      const params = [["CONTENT_LENGTH", String(LENGTH)]] as const;
+      link.send(head(1, { method: "POST", keepConn, params }));
+      const record = wire.record(wire.STDIN, 1, PIECE);
+      // As much as the server and the kernel take: then the socket has a backlog that does not move.
+      for (let count = 0; count < LENGTH / PIECE.length && link.unsent < MEBIBYTE; count++) link.send(record);
+      assert.ok(link.unsent >= MEBIBYTE, "the server went on reading");
+      // Another connection is served meanwhile; its answer shows that the server has had its turns.
+      for (let id = 1; id <= 20; id++) {
+        other.send(request(id, { url: "/turn" }));
+        await other.answer(id);
+      }
+      assert.ok(link.unsent >= MEBIBYTE / 2, "the server went on reading");
+    });
+    assert.ok(grown < 64 * MEBIBYTE, `${grown} bytes`);
+    const held = link.unsent;
+    resume();
+    link.send(wire.record(wire.ABORT_REQUEST, 1));
+    await link.answer(1);
+    assert.ok(link.unsent < held);
+  });
+}
+
+test("a download of 200 MB that nobody reads stops at write() === false, and goes on when it is read", async (t) => {
+  let written = 0;
+  const { open } = await startServer(t, {}, (req, res) => {
+    if (req.url === "/turn") {
+      res.end();
+      return;
+    }
+    const more = (): void => {
+      while (written < LENGTH) {
+        written += PIECE.length;
+        if (!res.write(PIECE)) {
+          res.once("drain", more);
+          return;
+        }
+      }
+      res.end();
+    };
+    more();
+  });
+  const [link, other] = [await open(), await open()];
+  link.pause();
+  const grown = await growth(async () => {
+    link.send(request(1));
+    for (let id = 1; id <= 50; id++) {
+      other.send(request(id, { url: "/turn" }));
+      await other.answer(id);
+    }
+  });
+  assert.ok(grown < 64 * MEBIBYTE, `${grown} bytes`);
+  const stopped = written;
+  assert.ok(stopped > 0 && stopped < 32 * MEBIBYTE, `${stopped} bytes were written`);
+  link.resume();
+  await link.until("the rest", () => link.received > stopped + 8 * MEBIBYTE);
+  link.destroy();
+});
+
+test("res.write() that returns false is followed by one drain, and writableNeedDrain is then false", async (t) => {
+  const seen: boolean[] = [];
+  const { open } = await startServer(t, {}, (_req, res) => {
+    while (res.write(PIECE)) {}
+    seen.push(res.writableNeedDrain);
+    res.once("drain", () => {
+      seen.push(res.writableNeedDrain);
+      res.end();
+    });
+  });
+  const link = await open();
+  link.send(request(1));
+  assert.equal((await link.answer(1)).status, 200);
+  assert.deepEqual(seen, [true, false]);
+});
+
+test("a body is delivered in full through any number of pauses", async (t) => {
+  const { open } = await startServer(t, {}, async (req, res) => {
+    let length = 0;
+    for await (const chunk of req) {
+      length += (chunk as Buffer).length;
+      req.pause();
+      setImmediate(() => req.resume());
+    }
+    res.end(String(length));
+  });
+  const link = await open();
+  const body = Buffer.alloc(5 * MEBIBYTE, "b");
+  link.send(request(1, { method: "POST", body }));
+  assert.equal((await link.answer(1)).text, String(body.length));
+});

@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { type EventEmitter, once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { describe, test } from "node:test";
+import type { FastCGIServerOptions } from "../../src/index.ts";
+import type { Link } from "../conformance/link.ts";
+import * as wire from "../conformance/wire.ts";
+import { clientErrorCode, head, request, startServer } from "./peer.ts";
+
+const OFTEN = { connectionsCheckingInterval: 10 };
+
+describe("time-outs destroy the connection with ERR_FCGI_TIMEOUT", () => {
+  const cases: readonly [name: string, options: FastCGIServerOptions, send: (link: Link) => void][] = [
+    ["beginTimeout: no request comes", { beginTimeout: 30 }, () => {}],
+    ["beginTimeout: half a header comes", { beginTimeout: 30 }, (link) => link.send(Buffer.of(1, 1, 0))],
+    ["headersTimeout: params stay incomplete", { headersTimeout: 30 }, (link) => link.send(wire.begin(1, 1))],
+    [
+      "stdinTimeout: a body stalls that the application reads",
+      { stdinTimeout: 30 },
+      (link) => link.send(head(1, { method: "POST", body: "whole" }), wire.record(wire.STDIN, 1, "ha")),
+    ],
+    [
+      "requestTimeout: a request takes too long to come",
+      { requestTimeout: 30, stdinTimeout: 0 },
+      (link) => link.send(head(1, { method: "POST", body: "whole" }), wire.record(wire.STDIN, 1, "ha")),
+    ],
+  ];
+  for (const [name, options, send] of cases) {
+    test(name, async (t) => {
+      const { open, server } = await startServer(t, { ...OFTEN, ...options }, (req) => void req.resume());
+      const link = await open();
+      const code = clientErrorCode(server);
+      send(link);
+      assert.equal(await code, "ERR_FCGI_TIMEOUT");
+      await link.closed();
+    });
+  }
+
+  test("a record of an idle connection that stays incomplete", async (t) => {
+    const { open, server } = await startServer(
+      t,
+      { ...OFTEN, headersTimeout: 30 },
+      (_req, res) => void res.end(),
+    );
+    const link = await open();
+    link.send(request(1));
+    await link.answer(1);
+    const code = clientErrorCode(server);
+    link.send(wire.begin(2, 1).subarray(0, 10));
+    assert.equal(await code, "ERR_FCGI_TIMEOUT");
+    await link.closed();
+  });
+
+  test("one stalled request among others ends alone", async (t) => {
+    const { open } = await startServer(t, { ...OFTEN, stdinTimeout: 50 }, (req, res) => {
+      req.on("error", () => {});
+      if (req.url === "/wait") setTimeout(() => res.end("waited"), 200);
+      else req.resume();
+    });
+    const link = await open();
+    link.send(request(1, { url: "/wait" }), head(2, { method: "POST", body: "body" }));
+    assert.equal((await link.answer(2)).appStatus, 1);
+    assert.equal((await link.answer(1)).text, "waited");
+  });
+});
+
+describe("kept connections", () => {
+  test("stay open without keepAliveTimeout, and are closed by one", async (t) => {
+    const { open, server } = await startServer(t, OFTEN, (_req, res) => void res.end("hello"));
+    const [link, other] = [await open(), await open()];
+    link.send(request(1));
+    await link.answer(1);
+    assert.equal(server.keepAliveTimeout, 0);
+    server.keepAliveTimeout = 40;
+    await link.closed();
+    server.keepAliveTimeout = 0;
+    other.send(request(1));
+    assert.equal((await other.answer(1)).status, 200);
+    assert.equal(other.isClosed, false);
+  });
+
+  test("an early answer without FCGI_KEEP_CONN waits lingerTimeout for the rest of the body", async (t) => {
+    const { open } = await startServer(
+      t,
+      { ...OFTEN, lingerTimeout: 40 },
+      (_req, res) => void res.end("early"),
+    );
+    const link = await open();
+    link.send(head(1, { method: "POST", body: "never sent", keepConn: false }));
+    assert.equal((await link.answer(1)).text, "early");
+    await link.closed();
+  });
+});
+
+describe("setTimeout as in node:http", () => {
+  type Setting = (req: IncomingMessage, res: ServerResponse, heard: (who: string) => void) => void;
+  const settings: readonly [string, Setting][] = [
+    ["req", (req, _res, heard) => void req.setTimeout(20, () => heard("req"))],
+    ["res", (_req, res, heard) => void res.setTimeout(20, () => heard("res"))],
+    ["socket", (req, _res, heard) => void req.socket.setTimeout(20, () => heard("socket"))],
+  ];
+  for (const [who, set] of settings) {
+    test(`${who}.setTimeout calls back when nothing has moved`, async (t) => {
+      const heard: string[] = [];
+      const { open } = await startServer(t, {}, (req, res) => {
+        // node:http destroys the socket unless somebody listens for `timeout` on req, res or server.
+        res.on("timeout", () => {});
+        set(req, res, (name) => {
+          heard.push(name);
+          res.end("late");
+        });
+      });
+      const link = await open();
+      // As in node:http, `req` hears of it only while its body is incomplete.
+      link.send(head(1, { method: "POST", body: "to come" }));
+      assert.equal((await link.answer(1)).text, "late");
+      assert.deepEqual(heard, [who]);
+    });
+  }
+
+  test("server.setTimeout emits timeout with the request's socket", async (t) => {
+    const { open, server } = await startServer(t, {}, (_req, res) => void res.write("begun"));
+    server.setTimeout(20);
+    const link = await open();
+    link.send(request(1));
+    const [socket] = await once(server, "timeout");
+    assert.equal("params" in socket, true);
+    socket.destroy();
+    await link.closed();
+  });
+
+  test("without a listener the request is destroyed", async (t) => {
+    const { open, server } = await startServer(t, {}, () => {});
+    const begun = once(server, "request");
+    server.setTimeout(20);
+    const link = await open();
+    link.send(request(1));
+    const [req, res] = await begun;
+    // events.once() would listen for `error`, too, and reject.
+    const isClosed = (emitter: EventEmitter) => new Promise((resolve) => emitter.on("close", resolve));
+    await Promise.all([isClosed(req), isClosed(res), link.closed()]);
+  });
+});
