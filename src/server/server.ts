@@ -1,7 +1,7 @@
 import { type RequestListener, Server } from "node:http";
 import type { Socket } from "node:net";
 import { addTransferEncoding, type RequestHead, readRequestHead } from "../cgi/request-head.ts";
-import type { ApplicationLimits } from "../connection/application.ts";
+import type { ApplicationLimits } from "../connection/application-request.ts";
 import { emitRequest, type MessageOptions, readMessageOptions } from "../http/messages.ts";
 import { watchListener } from "../http/request-failure.ts";
 import { RequestSocket } from "../http/request-socket.ts";
@@ -217,9 +217,11 @@ class ServerConnections implements ConnectionOwner {
    * then been read, and its connection is not idle. Closing under a request would cost the browser a 502.
    */
   closeIdle(): void {
+    // Not the connections of a server that listens again by then.
+    const connections = [...this.#connections];
     setImmediate(() =>
       setImmediate(() => {
-        for (const connection of this.#connections) connection.closeIfIdle();
+        for (const connection of connections) connection.closeIfIdle();
       }),
     );
   }
