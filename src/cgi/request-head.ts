@@ -81,7 +81,8 @@ function readPair(bytes: Uint8Array, nameStart: number, valueStart: number, end:
   if (name.variable === Variable.HEADER) {
     // nginx and h2o leave blanks and tabs behind a value: they are no part of it (RFC 9110, 5.5).
     let valueEnd = end;
-    while (valueEnd > valueStart && (bytes[valueEnd - 1] === 0x20 || bytes[valueEnd - 1] === 0x09)) valueEnd--;
+    while (valueEnd > valueStart && (bytes[valueEnd - 1] === 0x20 || bytes[valueEnd - 1] === 0x09))
+      valueEnd--;
     addHeader(head, name.field, text.slice(valueStart, valueEnd));
   } else if (name.variable !== Variable.IGNORED) {
     addVariable(head, name, text.slice(valueStart, end));

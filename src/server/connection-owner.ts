@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { ApplicationLimits } from "../connection/application.ts";
+import type { ApplicationLimits } from "../connection/application-request.ts";
 import type { FastCGIConnection } from "./fastcgi-connection.ts";
 import type { FastCGIRequest } from "./fastcgi-request.ts";
 

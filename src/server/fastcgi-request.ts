@@ -1,5 +1,5 @@
 import { getDefaultHighWaterMark } from "node:stream";
-import { ApplicationRequest } from "../connection/application.ts";
+import { ApplicationRequest } from "../connection/application-request.ts";
 import type { RequestConsumer, RequestTransport } from "../http/request-transport.ts";
 import type { FastCGIConnection } from "./fastcgi-connection.ts";
 
@@ -56,7 +56,7 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   }
 
   get needsDrain(): boolean {
-    return this.connection.needsDrain(this);
+    return this.connection.output.needsDrain(this);
   }
 
   writeHTTP(text: string, encoding: BufferEncoding): void {
@@ -110,7 +110,7 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
       chunks.pop();
       this.queuedLength -= last.length;
       this.isHolding = true;
-      this.connection.flush(this);
+      this.connection.output.flush(this);
       this.isHolding = false;
       this.write(last, "latin1");
     }
@@ -120,15 +120,15 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   flush(isComplete: boolean): void {
     if (this.isEnded) return;
     if (isComplete) this.isComplete = true;
-    this.connection.flush(this);
+    this.connection.output.flush(this);
   }
 
   whenSent(callback: () => void): void {
-    this.connection.whenSent(callback);
+    this.connection.output.whenSent(callback);
   }
 
   writeStderr(chunk: Uint8Array): void {
-    if (!this.isEnded) this.connection.writeStderr(this, chunk);
+    if (!this.isEnded) this.connection.output.writeStderr(this, chunk);
   }
 
   pause(): void {

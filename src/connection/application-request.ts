@@ -1,0 +1,85 @@
+import type { ValueName } from "../protocol/constants.ts";
+import { ByteRoom } from "./byte-room.ts";
+
+/** What an {@link ApplicationConnection} refuses, and what it says of itself. Lengths are bytes. */
+export interface ApplicationLimits {
+  /** FCGI_PARAMS of a request in all; beyond it the rest is dropped and `isTooLarge` set. */
+  readonly maxParamsLength: number;
+  /** FCGI_PARAMS of a request as sent; beyond it the connection fails. */
+  readonly maxParamsWireLength: number;
+  /** Open requests of the connection; beyond it FCGI_END_REQUEST with OVERLOADED. */
+  readonly maxRequestsPerConnection: number;
+  /** STDIN that came before the end of PARAMS. */
+  readonly maxEarlyStdinLength: number;
+  /** Roles that are served. */
+  readonly roles: ReadonlySet<number>;
+  /** Answers to FCGI_GET_VALUES; a name that is not here is left out. */
+  readonly values: ReadonlyMap<ValueName | string, string>;
+}
+
+export const NO_BYTES: Buffer = Buffer.alloc(0);
+
+/** State of one request between FCGI_BEGIN_REQUEST and FCGI_END_REQUEST. */
+export class ApplicationRequest {
+  readonly requestId: number;
+  readonly role: number;
+  readonly keepConn: boolean;
+  /** FCGI_PARAMS so far. */
+  params: Buffer = NO_BYTES;
+  paramsWireLength = 0;
+  isTooLarge = false;
+  paramsEnded = false;
+  stdinEnded = false;
+  /** STDIN that came before PARAMS had ended. */
+  earlyStdin: Buffer | undefined = undefined;
+  /**
+   * FCGI_END_REQUEST is written or the connection gone: nothing may be sent any more. The rest of STDIN is still
+   * delivered: an application may answer before it has read all.
+   */
+  isEnded = false;
+  #paramsRoom: ByteRoom | undefined = undefined;
+  #stdinRoom: ByteRoom | undefined = undefined;
+
+  constructor(requestId: number, role: number, keepConn: boolean) {
+    this.requestId = requestId;
+    this.role = role;
+    this.keepConn = keepConn;
+  }
+
+  /** Adds to `params`: the first piece is kept where it lies, further ones are copied behind it. */
+  appendParams(chunk: Buffer, start: number, end: number): void {
+    if (this.params.length === 0) {
+      this.params = chunk.subarray(start, end);
+      return;
+    }
+    this.#paramsRoom ??= new ByteRoom();
+    this.params = this.#paramsRoom.append(this.params, chunk, start, end);
+  }
+
+  /** Adds to `earlyStdin`, and returns its length. The piece is copied, so that it does not hold its chunk. */
+  appendEarlyStdin(chunk: Buffer, start: number, end: number): number {
+    this.#stdinRoom ??= new ByteRoom();
+    this.earlyStdin = this.#stdinRoom.append(this.earlyStdin ?? NO_BYTES, chunk, start, end);
+    return this.earlyStdin.length;
+  }
+}
+
+/** What an {@link ApplicationConnection} calls, always from within `push()`. */
+export interface ApplicationHandler<R extends ApplicationRequest> {
+  /** Makes the state of a request; it is called before any of its params are here. */
+  createRequest(requestId: number, role: number, keepConn: boolean): R;
+  /** The params are complete. */
+  onRequest(request: R): void;
+  /** Part of FCGI_STDIN; the chunk may be kept. */
+  onStdin(request: R, chunk: Buffer): void;
+  onStdinEnd(request: R): void;
+  /** Part of FCGI_DATA, in the Filter role only. */
+  onData(request: R, chunk: Buffer): void;
+  onDataEnd(request: R): void;
+  /** FCGI_ABORT_REQUEST: the handler has to answer with FCGI_END_REQUEST. */
+  onAbort(request: R): void;
+  /** A new request took the id of an answered one, the rest of whose STDIN will not come. */
+  onReplaced(request: R): void;
+  /** Bytes to be sent at once; `closes` if the connection has to end after them. */
+  onReply(bytes: Buffer, closes: boolean): void;
+}

@@ -1,0 +1,106 @@
+import type { ServerResponse } from "node:http";
+import { translateResponseHead } from "../cgi/response-head.ts";
+import type { RequestTransport } from "./request-transport.ts";
+
+/** Characters of a body from which on it is not kept together with its head. */
+const LARGE_LENGTH = 8192;
+
+/** What the bytes that node:http writes are, when the application asked for chunked encoding itself. */
+const Framing = { NONE: 0, BEFORE_CHUNK: 1, CHUNK: 2, AFTER_CHUNK: 3 } as const;
+
+/** Turns the HTTP answer that node:http writes into a CGI answer. */
+export class ResponseOutput {
+  readonly #transport: RequestTransport;
+  readonly #method: string;
+  #isHeadWritten = false;
+  #framing: number = Framing.NONE;
+  /** Bytes that Content-Length still allows, or -1. */
+  #remaining = -1;
+
+  /** @param method of the request: the answer to HEAD has no body, whatever its Content-Length */
+  constructor(transport: RequestTransport, method: string) {
+    this.#transport = transport;
+    this.#method = method;
+  }
+
+  /** Whether the answer is shorter so far than its Content-Length. */
+  get isShort(): boolean {
+    return this.#remaining > 0;
+  }
+
+  /**
+   * Takes what node:http writes, in its order; the first piece holds the whole head.
+   *
+   * @throws Error if the first piece is no HTTP response head
+   */
+  write(data: string | Uint8Array, encoding: BufferEncoding, res: ServerResponse | undefined): void {
+    if (!this.#isHeadWritten) this.#writeHead(data, encoding, res);
+    else if (this.#framing !== Framing.NONE) this.#writeFramed(data, encoding);
+    else if (data.length > 0) this.#writeBody(data, encoding);
+  }
+
+  #writeHead(data: string | Uint8Array, encoding: BufferEncoding, res: ServerResponse | undefined): void {
+    const text = typeof data === "string" ? data : Buffer.from(data).toString("latin1");
+    const head = translateResponseHead(text);
+    if (head === undefined) {
+      throw new Error("what was written to the socket is no HTTP response head");
+    }
+    if (head.text === "") return; // 1xx: the real head is still to come
+    this.#isHeadWritten = true;
+    const { end, statusCode } = head;
+    if (head.isChunked && res !== undefined) {
+      // The application asked for it, a proxy for instance. node:http frames this first chunk only:
+      // "size", CRLF, the chunk, CRLF, in four writes, or "0" and CRLF where the answer ends with its head.
+      res.chunkedEncoding = false;
+      if (text.length > end && !text.startsWith("0\r\n", end)) this.#framing = Framing.BEFORE_CHUNK;
+      this.#transport.write(head.text ?? "", "latin1");
+      return;
+    }
+    const hasBody = this.#method !== "HEAD" && statusCode !== 204 && statusCode !== 304;
+    if (text.length - end > LARGE_LENGTH && hasBody) {
+      // A large body is encoded once, by itself, and then has a length.
+      this.#remaining = head.contentLength;
+      this.#transport.write(head.text ?? `Status: ${text.slice(9, end)}`, "latin1");
+      this.#writeBody(Buffer.from(text.slice(end), encoding), encoding);
+      return;
+    }
+    if (head.contentLength >= 0 && hasBody) {
+      const length = bodyLength(text, end, encoding);
+      if (length > head.contentLength) {
+        this.#remaining = head.contentLength;
+        this.#transport.write(head.text ?? `Status: ${text.slice(9, end)}`, "latin1");
+        this.#writeBody(text.slice(end), encoding);
+        return;
+      }
+      this.#remaining = head.contentLength - length;
+    }
+    if (head.text === undefined) this.#transport.writeHTTP(text, encoding);
+    else this.#transport.write(text.length === end ? head.text : head.text + text.slice(end), encoding);
+  }
+
+  #writeFramed(data: string | Uint8Array, encoding: BufferEncoding): void {
+    if (this.#framing === Framing.CHUNK) this.#writeBody(data, encoding);
+    this.#framing = this.#framing === Framing.AFTER_CHUNK ? Framing.NONE : this.#framing + 1;
+  }
+
+  #writeBody(data: string | Uint8Array, encoding: BufferEncoding): void {
+    if (this.#remaining < 0) {
+      this.#transport.write(data, encoding);
+      return;
+    }
+    // Never more than Content-Length says: mod_fcgid would forward the surplus (response splitting).
+    const bytes = typeof data === "string" ? Buffer.from(data, encoding) : data;
+    const allowed = bytes.length > this.#remaining ? bytes.subarray(0, this.#remaining) : bytes;
+    this.#remaining -= allowed.length;
+    this.#transport.write(allowed, encoding);
+  }
+}
+
+/** Bytes of `text` behind its head. */
+function bodyLength(text: string, end: number, encoding: BufferEncoding): number {
+  const length = text.length - end;
+  // The usual answer is ASCII, or its head only: no need to cut the body out.
+  if (length === 0 || encoding === "latin1" || Buffer.byteLength(text, encoding) === text.length)
+    return length;
+  return Buffer.byteLength(text.slice(end), encoding);
+}

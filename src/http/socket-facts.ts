@@ -1,0 +1,154 @@
+import type { X509Certificate } from "node:crypto";
+import { EventEmitter } from "node:events";
+import type { ServerResponse } from "node:http";
+import { getDefaultHighWaterMark, type Readable, Writable } from "node:stream";
+import type { PeerCertificate } from "node:tls";
+import { decodeParams, type Params } from "../cgi/params.ts";
+import type { RequestHead } from "../cgi/request-head.ts";
+import {
+  authorizationError,
+  clientCertificate,
+  isAuthorized,
+  peerCertificate,
+} from "./client-certificate.ts";
+import type { RequestTransport } from "./request-transport.ts";
+
+const HIGH_WATER_MARK = getDefaultHighWaterMark(false);
+
+/** What a request's socket tells of the browser's connection, in the words of `net.Socket` and `tls.TLSSocket`. */
+export class SocketFacts extends EventEmitter {
+  destroyed = false;
+  readonly connecting = false;
+  readonly pending = false;
+  protected readonly transport: RequestTransport;
+  protected readonly head: RequestHead;
+  protected res: ServerResponse | undefined = undefined;
+  #params: Params | undefined = undefined;
+  #stderr: Writable | undefined = undefined;
+
+  constructor(transport: RequestTransport, head: RequestHead) {
+    super();
+    this.transport = transport;
+    this.head = head;
+  }
+
+  /** The meta-variables as received. */
+  get params(): Params {
+    this.#params ??= decodeParams(this.transport.params);
+    return this.#params;
+  }
+
+  /** Sends FCGI_STDERR, which web servers write into their error log; nothing is sent unless you write. */
+  get stderr(): Writable {
+    const transport = this.transport;
+    this.#stderr ??= new Writable({
+      write: (chunk: Uint8Array, _encoding, callback) => {
+        transport.writeStderr(chunk);
+        callback();
+      },
+    });
+    return this.#stderr;
+  }
+
+  /** FastCGI role that the request was sent in. */
+  get role(): number {
+    return this.transport.role;
+  }
+  /** FCGI_DATA, in the Filter role. */
+  get data(): Readable | undefined {
+    return this.transport.data;
+  }
+  /** Exit status of the request, as of a CGI program; few web servers look at it. */
+  get appStatus(): number {
+    return this.transport.appStatus;
+  }
+  set appStatus(status: number) {
+    this.transport.appStatus = status;
+  }
+  /** The response that it carries. */
+  get response(): ServerResponse | undefined {
+    return this.res;
+  }
+
+  // As of a tls.TLSSocket, from the SSL_* variables, where the web server sends them.
+
+  /** Whether the web server has verified the browser's certificate. */
+  get authorized(): boolean {
+    return isAuthorized(this.params);
+  }
+  get authorizationError(): string | undefined {
+    return authorizationError(this.params);
+  }
+  getPeerCertificate(): Partial<PeerCertificate> {
+    return peerCertificate(this.params);
+  }
+  getPeerX509Certificate(): X509Certificate | undefined {
+    return clientCertificate(this.params);
+  }
+  getProtocol(): string | null {
+    return this.params.SSL_PROTOCOL || null;
+  }
+  getCipher(): { name: string; standardName: string; version: string } {
+    const { SSL_CIPHER = "", SSL_PROTOCOL = "" } = this.params;
+    return { name: SSL_CIPHER, standardName: SSL_CIPHER, version: SSL_PROTOCOL };
+  }
+
+  get encrypted(): boolean {
+    return this.head.isEncrypted;
+  }
+  get remoteAddress(): string | undefined {
+    return this.head.remoteAddress || undefined;
+  }
+  get remotePort(): number | undefined {
+    return this.head.remotePort === "" ? undefined : Number(this.head.remotePort);
+  }
+  get remoteFamily(): string | undefined {
+    return familyOf(this.head.remoteAddress);
+  }
+  get localAddress(): string | undefined {
+    return this.head.localAddress || undefined;
+  }
+  get localPort(): number | undefined {
+    return this.head.localPort === "" ? undefined : Number(this.head.localPort);
+  }
+  get localFamily(): string | undefined {
+    return familyOf(this.head.localAddress);
+  }
+  get readableHighWaterMark(): number {
+    return HIGH_WATER_MARK;
+  }
+  get writableHighWaterMark(): number {
+    return HIGH_WATER_MARK;
+  }
+  get writableLength(): number {
+    return this.transport.writableLength;
+  }
+  get readyState(): string {
+    return this.destroyed ? "closed" : "open";
+  }
+  address(): { address?: string; family?: string; port?: number } {
+    const { localAddress, localFamily, localPort } = this;
+    return localAddress === undefined || localFamily === undefined || localPort === undefined
+      ? {}
+      : { address: localAddress, family: localFamily, port: localPort };
+  }
+
+  /** Options of a TCP connection mean nothing here: the web server holds it. */
+  setNoDelay(): this {
+    return this;
+  }
+  setKeepAlive(): this {
+    return this;
+  }
+  ref(): this {
+    return this;
+  }
+  unref(): this {
+    return this;
+  }
+}
+
+function familyOf(address: string): string | undefined {
+  if (address === "") return undefined;
+  return address.includes(":") ? "IPv6" : "IPv4";
+}

@@ -1,0 +1,194 @@
+import { Socket } from "node:net";
+import { RecordType } from "../protocol/constants.ts";
+import { encodeStream } from "../protocol/record.ts";
+import type { FastCGIRequest } from "./fastcgi-request.ts";
+import {
+  encodeChunks,
+  fitsSlab,
+  MAX_COPIED_LENGTH,
+  outputSlab,
+  replaceOutputSlab,
+  takeChunks,
+  writeChunks,
+  writeEnd,
+  writeText,
+} from "./record-output.ts";
+
+const EMPTY = Buffer.alloc(0);
+/** What one request may send before another one of the same connection has its turn. */
+const SHARED_TURN_LENGTH = 65528;
+
+/** What the output tells its connection. */
+export interface OutputOwner {
+  /** Whether several requests are open. */
+  readonly isShared: boolean;
+  onComplete(request: FastCGIRequest): void;
+  onRoom(): void;
+}
+
+/** The sending side of a connection: which request may send how much, and when. */
+export class ConnectionOutput {
+  readonly #socket: Socket;
+  readonly #owner: OutputOwner;
+  readonly #maxLength: number;
+  /** Whether bytes given to `socket.write()` are the kernel's when it returns with nothing queued. */
+  readonly isPlainSocket: boolean;
+  // Lists come into being when they are needed: most connections carry one small request.
+  /** Requests that have output left, in the order of their turns. */
+  #waiting: FastCGIRequest[] | undefined = undefined;
+  /** Requests whose writers wait for `drain`. */
+  #draining: Set<FastCGIRequest> | undefined = undefined;
+  #hearsDrain = false;
+
+  /** @param maxLength bytes that one request may send at a time */
+  constructor(socket: Socket, owner: OutputOwner, maxLength: number) {
+    this.#socket = socket;
+    this.#owner = owner;
+    this.#maxLength = maxLength;
+    this.isPlainSocket = socket instanceof Socket && !("encrypted" in socket);
+  }
+
+  /** Sends control records, at once. */
+  write(bytes: Uint8Array): void {
+    if (this.#socket.writable) this.#socket.write(bytes);
+  }
+
+  /** Sends what a request has queued, and its end if it is complete, as far as there is room. */
+  flush(request: FastCGIRequest): void {
+    if (request.isWaiting || !this.#socket.writable) return;
+    if (this.#socket.writableLength >= SHARED_TURN_LENGTH) {
+      this.#wait(request);
+      return;
+    }
+    if (request.chunks === undefined && fitsSlab(request)) {
+      request.hasStdout ||= request.text !== "";
+      request.queuedLength = 0;
+      const end = writeText(request);
+      this.#sendSlab(request.isComplete ? writeEnd(outputSlab(), end, request) : end);
+      this.#flushed(request);
+    } else {
+      this.#flushChunks(request);
+    }
+  }
+
+  #flushChunks(request: FastCGIRequest): void {
+    const chunks = request.takeText();
+    const isAlone = !this.#owner.isShared;
+    const { taken, length } = takeChunks(chunks, isAlone ? this.#maxLength : SHARED_TURN_LENGTH);
+    request.queuedLength -= length;
+    request.hasStdout ||= length > 0;
+    const isAll = chunks.length === 0;
+    if (isAll) request.chunks = undefined;
+    const isLast = isAll && request.isComplete;
+    if (length <= MAX_COPIED_LENGTH) {
+      const end = writeChunks(request.requestId, taken, isLast);
+      this.#sendSlab(isLast ? writeEnd(outputSlab(), end, request) : end);
+    } else {
+      const socket = this.#socket;
+      socket.cork();
+      for (const buffer of encodeChunks(request.requestId, taken)) socket.write(buffer);
+      if (isLast) {
+        const end = Buffer.allocUnsafe(32);
+        socket.write(end.subarray(0, writeEnd(end, 0, request)));
+      }
+      socket.uncork();
+    }
+    if (isAll) this.#flushed(request);
+    else this.#wait(request);
+  }
+
+  #sendSlab(length: number): void {
+    if (length === 0) return;
+    const socket = this.#socket;
+    const bytes = outputSlab().subarray(0, length);
+    if (!this.isPlainSocket || socket.writableLength > 0) {
+      socket.write(Buffer.from(bytes));
+    } else {
+      socket.write(bytes);
+      if (socket.writableLength > 0) replaceOutputSlab();
+    }
+  }
+
+  #flushed(request: FastCGIRequest): void {
+    if (request.isComplete) this.#owner.onComplete(request);
+    if (!request.isHolding) request.consumer?.onFlushed();
+  }
+
+  #wait(request: FastCGIRequest): void {
+    request.isWaiting = true;
+    this.#waiting ??= [];
+    this.#waiting.push(request);
+    this.hearDrain();
+    // Room may be there at once, if the kernel took all.
+    if (this.#socket.writableLength === 0) process.nextTick(drainOutput, this);
+  }
+
+  /** Listens for `drain`, which most connections never need. */
+  hearDrain(): void {
+    if (this.#hearsDrain) return;
+    this.#hearsDrain = true;
+    this.#socket.on("drain", () => this.#onDrain());
+  }
+
+  drain(): void {
+    this.#onDrain();
+  }
+
+  #onDrain(): void {
+    // Each waiting request has one turn; who is not done is at the end of the row again.
+    const waiting = this.#waiting ?? [];
+    for (let turns = waiting.length; turns > 0 && this.#socket.writable; turns--) {
+      const request = waiting.shift()!;
+      request.isWaiting = false;
+      if (!request.isEnded) this.flush(request);
+    }
+    const draining = this.#draining;
+    if (draining !== undefined && this.#socket.writableLength < SHARED_TURN_LENGTH) {
+      this.#draining = undefined;
+      for (const request of draining) request.consumer?.onDrain();
+    }
+    this.#owner.onRoom();
+  }
+
+  /** Whether output of `request` is on its way; its consumer will then hear `onDrain`. */
+  needsDrain(request: FastCGIRequest): boolean {
+    if (!request.isWaiting && (this.#socket.writableLength === 0 || !this.#socket.writableNeedDrain))
+      return false;
+    this.#draining ??= new Set();
+    this.#draining.add(request);
+    this.hearDrain();
+    return true;
+  }
+
+  /** Calls back once all that was written has left the process, or the connection has gone. */
+  whenSent(callback: () => void): void {
+    const socket = this.#socket;
+    if (socket.destroyed) {
+      process.nextTick(callback);
+    } else if (socket.writableEnded) {
+      const settle = () => {
+        socket.off("finish", settle).off("close", settle);
+        callback();
+      };
+      socket.on("finish", settle).on("close", settle);
+    } else {
+      socket.write(EMPTY, () => callback());
+    }
+  }
+
+  writeStderr(request: FastCGIRequest, chunk: Uint8Array): void {
+    for (const bytes of encodeStream(RecordType.STDERR, request.requestId, chunk)) {
+      this.write(bytes);
+      request.hasStderr = true;
+    }
+  }
+
+  /** Leaves a request out that has ended. */
+  forget(request: FastCGIRequest): void {
+    this.#draining?.delete(request);
+  }
+}
+
+function drainOutput(output: ConnectionOutput): void {
+  output.drain();
+}
