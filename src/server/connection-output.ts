@@ -11,7 +11,7 @@ import {
   takeChunks,
   writeChunks,
   writeEnd,
-  writeText,
+  writeQueued,
 } from "./record-output.ts";
 
 const EMPTY = Buffer.alloc(0);
@@ -60,10 +60,9 @@ export class ConnectionOutput {
       this.#wait(request);
       return;
     }
-    if (request.chunks === undefined && fitsSlab(request)) {
-      request.hasStdout ||= request.text !== "";
-      request.queuedLength = 0;
-      const end = writeText(request);
+    if (fitsSlab(request)) {
+      const end = writeQueued(request);
+      request.hasStdout ||= end > 0;
       this.#sendSlab(request.isComplete ? writeEnd(outputSlab(), end, request) : end);
       this.#flushed(request);
     } else {
@@ -86,7 +85,7 @@ export class ConnectionOutput {
     } else {
       const socket = this.#socket;
       socket.cork();
-      for (const buffer of encodeChunks(request.requestId, taken)) socket.write(buffer);
+      for (const buffer of encodeChunks(request.requestId, taken, length)) socket.write(buffer);
       if (isLast) {
         const end = Buffer.allocUnsafe(32);
         socket.write(end.subarray(0, writeEnd(end, 0, request)));

@@ -16,7 +16,7 @@ const ONE_STEP: ReadonlySet<string> = new Set(["utf8", "utf-8", "latin1", "binar
 /**
  * One request of a {@link FastCGIConnection}, and its output that waits to be sent.
  *
- * Output is either one string (most answers: head and body in one) or a list of chunks.
+ * Output is one string (most answers: head and body in one), and chunks behind it.
  */
 export class FastCGIRequest extends ApplicationRequest implements RequestTransport {
   readonly connection: FastCGIConnection;
@@ -76,9 +76,9 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
       this.queuedLength = data.length;
       return;
     }
-    const chunks = this.takeText();
     const bytes = typeof data === "string" ? Buffer.from(data, encoding) : data;
-    chunks.push(bytes);
+    if (this.chunks === undefined) this.chunks = [bytes];
+    else this.chunks.push(bytes);
     this.queuedLength += bytes.length;
   }
 
@@ -92,7 +92,7 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
         bytes.set(STATUS);
         this.isHTTP = false;
       }
-      this.chunks.push(bytes);
+      this.chunks.unshift(bytes);
       this.queuedLength += bytes.length - this.text.length;
       this.text = "";
     }

@@ -22,27 +22,34 @@ export function replaceOutputSlab(): void {
   slab = Buffer.allocUnsafeSlow(SLAB_LENGTH);
 }
 
-/** Whether the text of a request fits the slab in any encoding. */
+/** Whether all that a request has queued fits the slab, in any encoding. */
 export function fitsSlab(request: FastCGIRequest): boolean {
-  const { length } = request.text;
-  return (request.textEncoding === "latin1" ? length : length * 3) <= MAX_COPIED_LENGTH;
+  const { queuedLength, text, textEncoding } = request;
+  return (textEncoding === "latin1" ? queuedLength : queuedLength + text.length * 2) <= MAX_COPIED_LENGTH;
 }
 
-/** Writes the queued text of a request as one STDOUT record at the start of the slab; returns its end. */
-export function writeText(request: FastCGIRequest): number {
-  if (request.text === "") return 0;
-  const { text, textEncoding } = request;
-  let length: number;
+/** Writes all that a request has queued as one STDOUT record at the start of the slab; returns its end. */
+export function writeQueued(request: FastCGIRequest): number {
+  const { text, textEncoding, chunks } = request;
+  let offset = 8;
   if (request.isHTTP) {
     // The text lies one byte into the record's header, and `Status: ` over `HTTP/1.1 `: no string is made anew.
-    length = slab.write(text, 7, textEncoding) - 1;
+    offset = 7 + slab.write(text, 7, textEncoding);
     slab.set(STATUS, 8);
     request.isHTTP = false;
-  } else {
-    length = slab.write(text, 8, textEncoding);
+  } else if (text !== "") {
+    offset += slab.write(text, 8, textEncoding);
+  }
+  if (chunks !== undefined) {
+    for (const chunk of chunks) {
+      slab.set(chunk, offset);
+      offset += chunk.length;
+    }
+    request.chunks = undefined;
   }
   request.text = "";
-  return closeStdout(request.requestId, length, request.isComplete);
+  request.queuedLength = 0;
+  return offset === 8 ? 0 : closeStdout(request.requestId, offset - 8, request.isComplete);
 }
 
 /** Copies chunks, which must fit, as one STDOUT record to the start of the slab; returns its end. */
@@ -79,16 +86,25 @@ export function writeEnd(target: Buffer, offset: number, request: FastCGIRequest
   return end + 16;
 }
 
-/** Encodes large chunks as STDOUT records that share their memory. */
-export function encodeChunks(requestId: number, chunks: readonly Uint8Array[]): Uint8Array[] {
+/** Encodes `length` bytes of chunks as STDOUT records that share their memory; a record may hold several. */
+export function encodeChunks(requestId: number, chunks: readonly Uint8Array[], length: number): Uint8Array[] {
   const buffers: Uint8Array[] = [];
+  let left = length;
+  let room = 0;
   for (const chunk of chunks) {
-    for (let start = 0; start < chunk.length; start += MAX_CONTENT_LENGTH) {
-      const content =
-        chunk.length <= MAX_CONTENT_LENGTH ? chunk : chunk.subarray(start, start + MAX_CONTENT_LENGTH);
-      const header = Buffer.allocUnsafe(HEADER_LENGTH);
-      writeHeader(header, 0, RecordType.STDOUT, requestId, content.length, 0);
-      buffers.push(header, content);
+    let start = 0;
+    while (start < chunk.length) {
+      if (room === 0) {
+        room = Math.min(left, MAX_CONTENT_LENGTH);
+        left -= room;
+        const header = Buffer.allocUnsafe(HEADER_LENGTH);
+        writeHeader(header, 0, RecordType.STDOUT, requestId, room, 0);
+        buffers.push(header);
+      }
+      const end = Math.min(chunk.length, start + room);
+      buffers.push(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end));
+      room -= end - start;
+      start = end;
     }
   }
   return buffers;
