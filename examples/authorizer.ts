@@ -1,0 +1,21 @@
+/** An Authorizer: Apache's mod_authnz_fcgi and lighttpd ask it before they answer a request themselves. */
+// In your own project: from "serve-fastcgi".
+import { createServer } from "../src/index.ts";
+
+const server = createServer({
+  roles: {
+    authorizer: ({ env, allow, deny }) => {
+      const [, credentials = ""] = /^Basic (.+)$/.exec(env.HTTP_AUTHORIZATION ?? "") ?? [];
+      // mod_authnz_fcgi decodes the credentials itself.
+      const [user, password] = env.REMOTE_PASSWD
+        ? [env.REMOTE_USER, env.REMOTE_PASSWD]
+        : Buffer.from(credentials, "base64").toString().split(":");
+      if (user === "ada" && password === "secret") return allow({ variables: { REMOTE_USER: user } });
+      return deny(401, "Who are you?\n", {
+        type: "text/plain",
+        headers: { "WWW-Authenticate": 'Basic realm="example"' },
+      });
+    },
+  },
+});
+server.listen(Number(process.env.PORT ?? 1234));

@@ -1,0 +1,20 @@
+/**
+ * A CGI function: no framework to learn. The argument has the shape of `process`.
+ *
+ *     tsx examples/cgi-function.ts            fcgi.sock in the current folder, or what a web server hands over
+ *     PORT=1234 tsx examples/cgi-function.ts  TCP
+ *     HTTP=8080 tsx examples/cgi-function.ts  plain HTTP, to open it in a browser
+ */
+// In your own project: from "serve-fastcgi".
+import { type CGIFunction, cgiListener, fastcgi, serveHTTP } from "../src/index.ts";
+
+const handler: CGIFunction = async ({ env, stdin, stdout, stderr }) => {
+  const query = env.QUERY_STRING;
+  let content = "";
+  for await (const chunk of stdin) content += chunk;
+  stderr.write("This line is in the error log of the web server.\n");
+  stdout.write(`Content-Type: text/plain\r\n\r\n${content} ; ${query}\r\n`);
+};
+
+if (process.env.HTTP) serveHTTP(cgiListener(handler), process.env.HTTP);
+else fastcgi(handler, process.env.PORT);

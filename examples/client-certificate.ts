@@ -1,0 +1,24 @@
+/**
+ * Who the browser is, by its certificate. The web server verifies it and has to be told to send what it found:
+ *
+ *     nginx:  ssl_verify_client optional; ssl_client_certificate ca.pem;
+ *             fastcgi_param SSL_CLIENT_VERIFY $ssl_client_verify;
+ *             fastcgi_param SSL_CLIENT_CERT $ssl_client_escaped_cert;
+ *     Apache: SSLVerifyClient optional; SSLCACertificateFile ca.pem; SSLOptions +StdEnvVars +ExportCertData
+ */
+import express from "express";
+// In your own project: from "serve-fastcgi".
+import { type RequestSocket, serveFastCGI } from "../src/index.ts";
+
+const app = express();
+app.get("/", (req, res) => {
+  const socket = req.socket as unknown as RequestSocket;
+  if (!socket.authorized) {
+    res.status(401).send(`No valid certificate: ${socket.authorizationError ?? "NONE"}\n`);
+    return;
+  }
+  const { subject, fingerprint256 } = socket.getPeerCertificate();
+  res.json({ name: subject?.CN, fingerprint256 });
+});
+
+serveFastCGI(app, process.env.PORT ?? 1234);
