@@ -59,6 +59,21 @@ describe("translateResponseHead", () => {
     assert.deepEqual(translate(["HTTP/1.1 200 OK", ...fields])?.lines, ["Status: 200 OK", ...fields]);
   });
 
+  test("puts the status last where there is a Location, for HAProxy 2.6", () => {
+    assert.deepEqual(translate(["HTTP/1.1 201 Created", "A: 1", "Location: /x"])?.lines, [
+      "A: 1",
+      "Location: /x",
+      "Status: 201 Created",
+    ]);
+    const fields = ["A: 1", "Connection: close", "Location: /x", "B: 2"];
+    assert.deepEqual(translate(["HTTP/1.1 301 Moved", ...fields])?.lines, [
+      "A: 1",
+      "Location: /x",
+      "B: 2",
+      "Status: 301 Moved",
+    ]);
+  });
+
   test("keeps Set-Cookie lines apart", () => {
     const fields = ["Set-Cookie: a=1", "Set-Cookie: b=2"];
     assert.deepEqual(translate(["HTTP/1.1 200 OK", ...fields])?.lines, ["Status: 200 OK", ...fields]);

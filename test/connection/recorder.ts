@@ -46,13 +46,13 @@ export class Recorder implements ApplicationHandler<ApplicationRequest> {
     if (this.answersAtOnce) this.connection?.end(request);
   }
   onStdin(request: ApplicationRequest, chunk: Buffer): void {
-    this.#note(`stdin ${request.requestId}: ${chunk}`);
+    this.#note(`stdin ${request.requestId}: ${chunk.toString("latin1")}`);
   }
   onStdinEnd(request: ApplicationRequest): void {
     this.#note(`stdin end ${request.requestId}`);
   }
   onData(request: ApplicationRequest, chunk: Buffer): void {
-    this.#note(`data ${request.requestId}: ${chunk}`);
+    this.#note(`data ${request.requestId}: ${chunk.toString("latin1")}`);
   }
   onDataEnd(request: ApplicationRequest): void {
     this.#note(`data end ${request.requestId}`);
