@@ -1,6 +1,6 @@
 import { describe } from "node:test";
 import { runSuite } from "../suite/run.ts";
-import { testExamples, testFailover, testHTTP2, testOverload, testRestart } from "./operations.ts";
+import { testExamples, testFailover, testHTTP2, testMany, testOverload, testRestart } from "./operations.ts";
 import { serverTarget, shortSuite, skipReason } from "./target.ts";
 
 const frontEnd = "Apache";
@@ -23,11 +23,17 @@ describe("Apache", { skip: skipReason("apache2") }, () => {
       // The control listener is in one process: all requests must come to that.
       adapt: (text) => text.replace("FcgidMaxProcessesPerClass 8", "FcgidMaxProcessesPerClass 1"),
     }),
-    shortSuite,
+    {
+      big: false,
+      // One request at a time, to one process: nothing that the application holds back until it is told.
+      only: /^(passes (?!on what)|tells (?!the application)|gives Express|answers (500|HEAD|10|requests)|res\.|express|multer|cannot be|sends (20|several)|refuses a body|does not let|is not deceived)/,
+    },
   );
   testExamples("apache");
   testRestart("apache/app.conf");
   testFailover("apache/several-backends.conf");
   testOverload("apache/app.conf");
+  testMany("apache/app.conf");
+  testMany("apache/unix-socket.conf");
   testHTTP2("apache/tls.conf");
 });

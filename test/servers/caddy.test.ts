@@ -1,6 +1,6 @@
 import { describe } from "node:test";
 import { runSuite } from "../suite/run.ts";
-import { testExamples, testFailover, testHTTP2, testOverload, testRestart } from "./operations.ts";
+import { testExamples, testFailover, testHTTP2, testMany, testOverload, testRestart } from "./operations.ts";
 import { serverTarget, shortSuite, skipReason } from "./target.ts";
 
 const frontEnd = "Caddy";
@@ -15,5 +15,7 @@ describe("Caddy", { skip: skipReason("caddy") }, () => {
   testRestart("caddy/Caddyfile");
   testFailover("caddy/several-backends.Caddyfile");
   testOverload("caddy/Caddyfile");
+  testMany("caddy/Caddyfile");
+  testMany("caddy/unix-socket.Caddyfile");
   testHTTP2("caddy/tls.Caddyfile");
 });

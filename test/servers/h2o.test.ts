@@ -1,6 +1,6 @@
 import { describe } from "node:test";
 import { runSuite } from "../suite/run.ts";
-import { testExamples, testHTTP2, testOverload, testRestart } from "./operations.ts";
+import { testExamples, testHTTP2, testMany, testOverload, testRestart } from "./operations.ts";
 import { serverTarget, shortSuite, skipReason } from "./target.ts";
 
 const frontEnd = "h2o";
@@ -21,5 +21,7 @@ describe("h2o", { skip: skipReason("h2o") }, () => {
   testExamples("h2o");
   testRestart("h2o/app.conf");
   testOverload("h2o/app.conf");
+  testMany("h2o/keepalive.conf");
+  testMany("h2o/unix-socket.conf");
   testHTTP2("h2o/tls.conf");
 });

@@ -1,6 +1,6 @@
 import { describe } from "node:test";
 import { runSuite } from "../suite/run.ts";
-import { testExamples, testFailover, testHTTP2, testOverload, testRestart } from "./operations.ts";
+import { testExamples, testFailover, testHTTP2, testMany, testOverload, testRestart } from "./operations.ts";
 import { serverTarget, shortSuite, skipReason } from "./target.ts";
 
 const frontEnd = "HAProxy";
@@ -19,5 +19,7 @@ describe("HAProxy", { skip: skipReason("haproxy") }, () => {
   testRestart("haproxy/app.cfg");
   testFailover("haproxy/several-backends.cfg");
   testOverload("haproxy/app.cfg");
+  testMany("haproxy/app.cfg");
+  testMany("haproxy/unix-socket.cfg");
   testHTTP2("haproxy/tls.cfg");
 });

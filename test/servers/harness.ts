@@ -34,8 +34,16 @@ export interface Places {
 const running = new Set<ChildProcess>();
 // The last resort, when a test run is cut off: `stop()` is the way.
 process.on("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
+  for (const child of running) killGroup(child);
 });
+
+function killGroup(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // Nobody of the group is left.
+  }
+}
 
 /** Makes a folder that every user can enter: the web servers' workers are not root. */
 export function makeTemporaryFolder(): string {
@@ -99,6 +107,8 @@ async function start(
     cwd: folder,
     env: { ...process.env, ...environment?.(folder) },
     stdio: ["ignore", "pipe", "pipe"],
+    // A process group of its own, so that its workers and the applications it spawned can be ended with it.
+    detached: true,
   });
   running.add(child);
   let output = "";
@@ -115,9 +125,13 @@ async function start(
   const log = () => output + (fs.existsSync(errorLog) ? fs.readFileSync(errorLog, "utf8") : "");
   const stop = async () => {
     if (running.has(child)) child.kill("SIGTERM");
-    const force = setTimeout(() => child.kill("SIGKILL"), 5000);
+    const force = setTimeout(() => killGroup(child), 10_000);
     await exited;
     clearTimeout(force);
+    killGroup(child);
+    // A process that outlived all that must not keep the tests waiting.
+    child.stdout.destroy();
+    child.stderr.destroy();
     fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   };
   try {

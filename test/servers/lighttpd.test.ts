@@ -1,6 +1,6 @@
 import { describe } from "node:test";
 import { runSuite } from "../suite/run.ts";
-import { testExamples, testFailover, testHTTP2, testOverload, testRestart } from "./operations.ts";
+import { testExamples, testFailover, testHTTP2, testMany, testOverload, testRestart } from "./operations.ts";
 import { serverTarget, shortSuite, skipReason } from "./target.ts";
 
 const frontEnd = "lighttpd";
@@ -25,5 +25,7 @@ describe("lighttpd", { skip: skipReason("lighttpd") }, () => {
   testRestart("lighttpd/app.conf");
   testFailover("lighttpd/several-backends.conf");
   testOverload("lighttpd/app.conf");
+  testMany("lighttpd/app.conf");
+  testMany("lighttpd/unix-socket.conf");
   testHTTP2("lighttpd/tls.conf");
 });

@@ -1,6 +1,6 @@
 import { describe } from "node:test";
 import { runSuite } from "../suite/run.ts";
-import { testExamples, testFailover, testHTTP2, testOverload, testRestart } from "./operations.ts";
+import { testExamples, testFailover, testHTTP2, testMany, testOverload, testRestart } from "./operations.ts";
 import { serverTarget, shortSuite, skipReason } from "./target.ts";
 
 const frontEnd = "nginx";
@@ -25,5 +25,7 @@ describe("nginx", { skip: skipReason("nginx") }, () => {
   testRestart("nginx/app.conf");
   testFailover("nginx/several-backends.conf");
   testOverload("nginx/app.conf");
+  testMany("nginx/app.conf");
+  testMany("nginx/unix-socket.conf");
   testHTTP2("nginx/tls.conf");
 });

@@ -180,7 +180,15 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
       reason: "`flushpackets=on` is missing",
     },
   ],
-  mod_fcgid: [],
+  mod_fcgid: [
+    { ...options, expect: "200 without a body", reason: "Apache answers it itself" },
+    zeroLength,
+    {
+      cases: [...halfAnswers, throwsAfterHead],
+      expect: "an answer without Content-Length looks whole",
+      reason: "A reset would make mod_fcgid end the whole process, so the answer just ends",
+    },
+  ],
   lighttpd: [
     {
       cases: ["passes the method POST", "passes a POST without any body field"],

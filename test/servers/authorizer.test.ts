@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import test, { type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { startConfigured } from "./configured.ts";
+import { findFreePort, waitForListener } from "./harness.ts";
+import { skipReason } from "./target.ts";
+
+async function startAuthorizer(t: TestContext): Promise<number> {
+  const port = await findFreePort();
+  const file = fileURLToPath(new URL("../../examples/authorizer.ts", import.meta.url));
+  const child = spawn(process.execPath, ["--import", "tsx", file], {
+    env: { ...process.env, PORT: String(port) },
+    stdio: "inherit",
+  });
+  const exited = once(child, "exit").then(() => {});
+  t.after(async () => {
+    child.kill("SIGKILL");
+    await exited;
+  });
+  await waitForListener(port, exited, 20_000);
+  return port;
+}
+
+const configs = {
+  apache: (app: number, folder: string) => `
+    AuthnzFcgiDefineProvider authn example fcgi://127.0.0.1:${app}/
+    <Directory "${folder}/www">
+      AuthType Basic
+      AuthName "example"
+      AuthBasicProvider example
+      Require valid-user
+    </Directory>
+  `,
+  lighttpd: (app: number, folder: string) => `
+    server.modules = ( "mod_fastcgi" )
+    fastcgi.server = ( "/" => (( "host" => "127.0.0.1", "port" => ${app}, "mode" => "authorizer",
+      "check-local" => "disable", "docroot" => "${folder}/www" )) )
+  `,
+};
+
+for (const name of ["apache", "lighttpd"] as const) {
+  test(`${name} asks the Authorizer`, {
+    skip: skipReason(name === "apache" ? "apache2" : name),
+  }, async (t) => {
+    const app = await startAuthorizer(t);
+    const { port, log } = await startConfigured(t, name, ({ folder }) => configs[name](app, folder));
+    const url = `http://127.0.0.1:${port}/index.html`;
+    const get = (credentials: string) =>
+      fetch(url, { headers: { Authorization: `Basic ${Buffer.from(credentials).toString("base64")}` } });
+    const anonymous = await fetch(url);
+    assert.equal(anonymous.status, 401, log());
+    assert.match(anonymous.headers.get("www-authenticate") ?? "", /Basic realm="example"/);
+    if (name === "lighttpd") assert.equal(await anonymous.text(), "Who are you?\n");
+    assert.equal((await get("ada:wrong")).status, 401);
+    const passed = await get("ada:secret");
+    assert.equal(passed.status, 200, log());
+    assert.equal(await passed.text(), "a file\n");
+  });
+}

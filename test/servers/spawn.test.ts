@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import test, { type TestContext } from "node:test";
+import { FastCGIClient } from "../../src/client/index.ts";
+import { read } from "../server/start.ts";
+import { startConfigured, startProgram, writeProgram } from "./configured.ts";
+import { findFreePort, makeTemporaryFolder } from "./harness.ts";
+import { skipReason } from "./target.ts";
+
+const PROGRAM = "examples/cgi-function.ts";
+
+function makeProgram(t: TestContext): string {
+  const folder = makeTemporaryFolder();
+  t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  return writeProgram(folder, PROGRAM);
+}
+
+async function assertFastCGI(target: number | string): Promise<void> {
+  const client = new FastCGIClient(target);
+  const params = { REQUEST_METHOD: "POST", REQUEST_URI: "/", QUERY_STRING: "q", CONTENT_LENGTH: "4" };
+  const { body } = await read(await client.request(params, { body: "body" }));
+  client.destroy();
+  assert.equal(body, "body ; q\r\n");
+}
+
+async function assertHTTP(port: number, log: () => string): Promise<void> {
+  const response = await fetch(`http://127.0.0.1:${port}/app?q`, { method: "POST", body: "body" });
+  assert.equal(await response.text(), "body ; q\r\n", log());
+}
+
+test("serves on the descriptor that spawn-fcgi hands over", { skip: skipReason("spawn-fcgi") }, async (t) => {
+  const port = await findFreePort();
+  await startProgram(t, port, "spawn-fcgi", [
+    "-n",
+    "-a",
+    "127.0.0.1",
+    "-p",
+    String(port),
+    "--",
+    makeProgram(t),
+  ]);
+  await assertFastCGI(port);
+});
+
+test("serves on the socket of systemd-socket-activate, and names another", {
+  skip: skipReason("systemd-socket-activate"),
+}, async (t) => {
+  const port = await findFreePort();
+  await startProgram(t, port, "systemd-socket-activate", ["-l", `127.0.0.1:${port}`, makeProgram(t)]);
+  await assertFastCGI(port);
+});
+
+test("serves what lighttpd starts with bin-path", { skip: skipReason("lighttpd") }, async (t) => {
+  const { port, log } = await startConfigured(t, "lighttpd", ({ folder }) => {
+    return `server.modules = ( "mod_fastcgi" )
+      fastcgi.server = ( "/app" => (( "bin-path" => "${writeProgram(folder, PROGRAM)}",
+        "socket" => "${folder}/app.sock", "max-procs" => 1, "check-local" => "disable" )) )`;
+  });
+  await assertHTTP(port, log);
+});
+
+test("serves what mod_fcgid starts", { skip: skipReason("apache2") }, async (t) => {
+  const { port, log } = await startConfigured(t, "apache", ({ folder }) => {
+    return `ScriptAlias "/app" "${writeProgram(folder, PROGRAM)}"
+      <Directory "${folder}">
+        Options +ExecCGI
+        SetHandler fcgid-script
+      </Directory>\n`;
+  });
+  await assertHTTP(port, log);
+});
+
+test("serves what h2o starts", { skip: skipReason("h2o") }, async (t) => {
+  const { port, log } = await startConfigured(t, "h2o", ({ folder, port: listen }) => {
+    return `hosts:
+  "localhost":
+    listen:
+      port: ${listen}
+      host: 127.0.0.1
+    paths:
+      "/app":
+        fastcgi.spawn: "exec ${writeProgram(folder, PROGRAM)}"
+`;
+  });
+  await assertHTTP(port, log);
+});
