@@ -42,12 +42,19 @@ test("serves on the descriptor that spawn-fcgi hands over", { skip: skipReason("
   await assertFastCGI(port);
 });
 
-test("serves on the socket of systemd-socket-activate, and names another", {
+test("serves on the socket of systemd-socket-activate, found by its name, too", {
   skip: skipReason("systemd-socket-activate"),
 }, async (t) => {
   const port = await findFreePort();
   await startProgram(t, port, "systemd-socket-activate", ["-l", `127.0.0.1:${port}`, makeProgram(t)]);
   await assertFastCGI(port);
+  const named = await findFreePort();
+  const folder = makeTemporaryFolder();
+  t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  const script = writeProgram(folder, "test/servers/named-socket.ts");
+  const sockets = ["-l", `127.0.0.1:${named}`, "-l", `${folder}/other.sock`, "--fdname=web:other"];
+  await startProgram(t, named, "systemd-socket-activate", [...sockets, script]);
+  await assertFastCGI(named);
 });
 
 test("serves what lighttpd starts with bin-path", { skip: skipReason("lighttpd") }, async (t) => {
