@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import test from "node:test";
+
+const index = JSON.stringify(new URL("../../src/index.ts", import.meta.url).href);
+
+/** Runs a program as a web server runs a CGI program; `endsInput` after the body. */
+async function run(program: string, env: Record<string, string> = {}, body = "", endsInput = false) {
+  const source = `import { fastcgi, serveCGI, serveFastCGI } from ${index};\n${program}`;
+  const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", source], {
+    env: {
+      PATH: process.env.PATH,
+      GATEWAY_INTERFACE: "CGI/1.1",
+      REQUEST_METHOD: "GET",
+      REQUEST_URI: "/cgi-bin/app/x?q=1",
+      SCRIPT_NAME: "/cgi-bin/app",
+      PATH_INFO: "/x",
+      QUERY_STRING: "q=1",
+      ...env,
+    },
+    stdio: "pipe",
+  });
+  child.stdin.on("error", () => {});
+  child.stdin.write(body);
+  if (endsInput) child.stdin.end();
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, "exit"),
+  ]);
+  child.stdin.destroy();
+  return { stdout, stderr, code };
+}
+
+const URLS = "(req, res) => res.end([req.url, req.baseUrl, req.originalUrl].join(' '))";
+
+test("answers one request, below the program's own path, and exits", async () => {
+  for (const call of [`serveCGI(${URLS})`, `serveFastCGI(${URLS})`, `serveFastCGI(${URLS}, {})`]) {
+    const { stdout, code } = await run(`setInterval(() => {}, 1000); ${call};`);
+    assert.match(stdout, /^Status: 200 OK\r\n/);
+    assert.ok(stdout.endsWith("\r\n\r\n/x?q=1 /cgi-bin/app /cgi-bin/app/x?q=1"), stdout);
+    assert.equal(code, 0);
+  }
+});
+
+test("the whole target is left where the program's path is not in it, or mount says so", async () => {
+  assert.match((await run(`serveCGI(${URLS})`, { REQUEST_URI: "/pretty" })).stdout, /\r\n\r\n\/pretty {2}$/);
+  assert.match(
+    (await run(`serveCGI(${URLS}, { mount: "/cgi-bin" })`)).stdout,
+    /\r\n\r\n\/app\/x\?q=1 \/cgi-bin /,
+  );
+});
+
+test("listeners and routes that follow the call count", async () => {
+  const { stdout, stderr } = await run(`
+    const server = serveFastCGI((req, res) => { throw new Error("broken") });
+    server.on("requestError", (error) => console.log("heard", error.message));
+    server.on("close", () => console.log("closed"));
+  `);
+  assert.match(stdout, /^Status: 500 /);
+  assert.equal(stderr, "heard broken\nclosed\n");
+});
+
+test("errors that nobody hears, and stderr, are in the web server's log", async () => {
+  const thrown = await run(`serveFastCGI(async () => { throw new Error("broken") })`);
+  assert.match(thrown.stderr, /^Error: broken\n/);
+  const malformed = await run(
+    `fastcgi(({ stdout, stderr }) => { stderr.write("aside "); stdout.write("no head\\n\\n"); })`,
+  );
+  assert.match(malformed.stdout, /^Status: 500 /);
+  assert.match(
+    malformed.stderr,
+    /^aside head of the CGI response has a line that is no header field: "no head"\n$/,
+  );
+});
+
+test("exit() and exitCode are the exit status of the process", async () => {
+  const program = `fastcgi(({ stdout, exit }) => { stdout.write("Content-Type: text/plain\\n\\ntext"); exit(3); })`;
+  const { stdout, code } = await run(program);
+  assert.ok(stdout.endsWith("text"));
+  assert.equal(code, 3);
+});
+
+test("reads CONTENT_LENGTH bytes and no more; a chunked body to its end; a truncated one is an error", async () => {
+  const echo = `fastcgi(async ({ stdin, stdout }) => {
+    let body = ""; for await (const chunk of stdin) body += chunk;
+    stdout.write("Content-Type: text/plain\\n\\n" + body); })`;
+  const post = { REQUEST_METHOD: "POST" };
+  assert.ok((await run(echo, { ...post, CONTENT_LENGTH: "4" }, "bodymore")).stdout.endsWith("\r\n\r\nbody"));
+  assert.ok((await run(echo, post, "ignored")).stdout.endsWith("\r\n\r\n"));
+  const chunked = { ...post, HTTP_TRANSFER_ENCODING: "chunked" };
+  assert.ok((await run(echo, chunked, "to its end", true)).stdout.endsWith("\r\n\r\nto its end"));
+  const cut = await run(echo, { ...post, CONTENT_LENGTH: "100" }, "cut", true);
+  assert.equal(cut.stdout, "");
+  assert.equal(cut.code, 1);
+});
+
+test("sends a large answer whole, though the process exits after it", async () => {
+  const { stdout } = await run(`serveCGI((req, res) => res.end(Buffer.alloc(3_000_000, "x")))`);
+  assert.equal(stdout.split("\r\n\r\n")[1]?.length, 3_000_000);
+});
+
+test("with a target it listens, whatever the environment says", async () => {
+  const { stdout } = await run(
+    `serveFastCGI(() => {}, 0).on("listening", () => { console.log("listens"); process.exit(); })`,
+  );
+  assert.equal(stdout, "listens\n");
+});
