@@ -156,6 +156,18 @@ describe("floods leave memory bounded and others served", () => {
     });
   }
 
+  test("1,500 connections, 300 of them stuck in half a record: the others are served", async (t) => {
+    const { open, server } = await startServer(t, {}, hello);
+    const links = await Promise.all(Array.from({ length: 1500 }, open));
+    for (const link of links.slice(0, 300)) link.send(request(1).subarray(0, 30));
+    const others = links.slice(300);
+    for (const link of others) link.send(request(1));
+    for (const link of others) assert.equal((await link.answer(1)).status, 200);
+    assert.equal(await new Promise((resolve) => server.getConnections((_error, count) => resolve(count))), 1500);
+    for (const link of links.slice(0, 300)) link.send(request(1).subarray(30));
+    for (const link of links.slice(0, 300)) assert.equal((await link.answer(1)).status, 200);
+  });
+
   test("65,535 requests that begin and never go on", async (t) => {
     const { open } = await startServer(t, {}, hello);
     const [link, other] = [await open(), await open()];
