@@ -163,7 +163,10 @@ describe("floods leave memory bounded and others served", () => {
     const others = links.slice(300);
     for (const link of others) link.send(request(1));
     for (const link of others) assert.equal((await link.answer(1)).status, 200);
-    assert.equal(await new Promise((resolve) => server.getConnections((_error, count) => resolve(count))), 1500);
+    assert.equal(
+      await new Promise((resolve) => server.getConnections((_error, count) => resolve(count))),
+      1500,
+    );
     for (const link of links.slice(0, 300)) link.send(request(1).subarray(30));
     for (const link of links.slice(0, 300)) assert.equal((await link.answer(1)).status, 200);
   });
