@@ -14,6 +14,8 @@ export interface HeadProblem {
 export interface HeadLimits {
   /** Name-value pairs, header fields and other variables together. */
   readonly maxPairs: number;
+  /** Whether fields that allow one value only are joined, too, as node:http's option of that name wants it. */
+  readonly joinDuplicateHeaders?: boolean;
 }
 
 /** A request as the web server describes it: what `req` and its socket are made from. */
@@ -48,6 +50,7 @@ let head: RequestHead = new RequestHead();
 /** The bytes that are being read, one character per byte: a value is a slice of it. */
 let text = "";
 let serial = 0;
+let joinsAll = false;
 
 /**
  * Reads the meta-variables of a request, in one pass over `params`.
@@ -67,6 +70,7 @@ export function readRequestHead(params: Buffer, limits: HeadLimits): RequestHead
   head = request;
   text = params.toString("latin1");
   serial++;
+  joinsAll = limits.joinDuplicateHeaders ?? false;
   const count = readPairs(params, readPair);
   text = "";
   if (count > limits.maxPairs) {
@@ -157,7 +161,8 @@ function addHeader(request: RequestHead, field: Field, value: string): void {
   }
   const previous = request.headers[field.key];
   if (Array.isArray(previous)) previous.push(value);
-  else if (field.repeat === Repeat.JOIN) request.headers[field.key] = `${previous}, ${value}`;
+  else if (field.repeat === Repeat.JOIN || (joinsAll && field.repeat === Repeat.FIRST_WINS))
+    request.headers[field.key] = `${previous}, ${value}`;
   else if (field.repeat === Repeat.COOKIE) request.headers[field.key] = `${previous}; ${value}`;
 }
 

@@ -26,23 +26,14 @@ export type ResponseConstructor = new (
 export interface MessageOptions {
   readonly IncomingMessage: typeof IncomingMessage;
   readonly ServerResponse: ResponseConstructor;
-  readonly joinDuplicateHeaders: boolean;
   readonly rejectNonStandardBodyWrites: boolean;
 }
-
-export const DEFAULT_MESSAGE_OPTIONS: MessageOptions = {
-  IncomingMessage,
-  ServerResponse,
-  joinDuplicateHeaders: false,
-  rejectNonStandardBodyWrites: false,
-};
 
 /** Reads them from the options of `http.createServer()`. */
 export function readMessageOptions(options: ServerOptions): MessageOptions {
   return {
     IncomingMessage: options.IncomingMessage ?? IncomingMessage,
     ServerResponse: options.ServerResponse ?? ServerResponse,
-    joinDuplicateHeaders: options.joinDuplicateHeaders ?? false,
     rejectNonStandardBodyWrites: options.rejectNonStandardBodyWrites ?? false,
   };
 }

@@ -1,6 +1,11 @@
 import { type RequestListener, Server } from "node:http";
 import type { Socket } from "node:net";
-import { addTransferEncoding, type RequestHead, readRequestHead } from "../cgi/request-head.ts";
+import {
+  addTransferEncoding,
+  type HeadLimits,
+  type RequestHead,
+  readRequestHead,
+} from "../cgi/request-head.ts";
 import type { ApplicationLimits } from "../connection/application-request.ts";
 import { emitRequest, type MessageOptions, readMessageOptions } from "../http/messages.ts";
 import { watchListener } from "../http/request-failure.ts";
@@ -104,7 +109,7 @@ class ServerConnections implements ConnectionOwner {
   readonly #messageOptions: MessageOptions;
   readonly #connections: Set<FastCGIConnection> = new Set();
   readonly #sweeper: Sweeper;
-  readonly #headLimits: { maxPairs: number };
+  readonly #headLimits: HeadLimits;
   readonly #routing: Routing | undefined;
   readonly #isAllowed: AddressFilter | undefined;
   #openRequests = 0;
@@ -115,7 +120,10 @@ class ServerConnections implements ConnectionOwner {
     this.lingerLength = settings.lingerLength;
     this.maxStdinAhead = settings.maxStdinAhead;
     this.maxOutputLength = settings.maxOutputLength;
-    this.#headLimits = { maxPairs: settings.maxParams };
+    this.#headLimits = {
+      maxPairs: settings.maxParams,
+      joinDuplicateHeaders: options.joinDuplicateHeaders ?? false,
+    };
     const multiplexes = settings.maxRequestsPerConnection > 1;
     this.limits = {
       maxParamsLength: settings.maxHeaderSize,

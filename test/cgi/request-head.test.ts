@@ -213,3 +213,15 @@ describe("readRequestHead: problems", () => {
     assert.deepEqual(headersOf(["HTTP_B", "2"]), { b: "2" });
   });
 });
+
+test("joins fields of one value, too, where joinDuplicateHeaders asks for it", () => {
+  const list: Pair[] = [
+    ["REQUEST_METHOD", "GET"],
+    ["REQUEST_URI", "/"],
+    ["HTTP_AUTHORIZATION", "a"],
+    ["HTTP_AUTHORIZATION", "b"],
+  ];
+  assert.equal(read(list).headers.authorization, "a");
+  const limits = { maxPairs: 100, joinDuplicateHeaders: true };
+  assert.equal(readRequestHead(pairs(list), limits).headers.authorization, "a, b");
+});
