@@ -44,8 +44,9 @@ export const heads: readonly Case[] = [
     async run(t) {
       const answer = await get(t, "head-flat");
       assert.equal(value(answer, "x-one"), "1");
-      // After a setHeader, as Express does it, the last of a repeated name is left.
-      assert.equal(values(answer, "x-many").join(", "), t.app.startsWith("express") ? "b" : "a, b");
+      // After a setHeader, as Express does it, Node.js before 22 leaves the last of a repeated name only.
+      const isMerged = t.app.startsWith("express") && Number.parseInt(process.versions.node, 10) < 22;
+      assert.equal(values(answer, "x-many").join(", "), isMerged ? "b" : "a, b");
     },
   },
   {
