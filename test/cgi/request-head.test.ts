@@ -221,7 +221,7 @@ test("joins fields of one value, too, where joinDuplicateHeaders asks for it", (
     ["HTTP_AUTHORIZATION", "a"],
     ["HTTP_AUTHORIZATION", "b"],
   ];
-  assert.equal(read(list).headers.authorization, "a");
+  assert.equal(read(...list).headers.authorization, "a");
   const limits = { maxPairs: 100, joinDuplicateHeaders: true };
   assert.equal(readRequestHead(pairs(list), limits).headers.authorization, "a, b");
 });
