@@ -22,9 +22,9 @@ export function isFilePath(path: string): boolean {
 /**
  * Checks what can be known of a path before the socket is bound.
  *
- * @throws RangeError if the path is too long, or the mode is none
+ * @throws RangeError if the path is too long, or the mode is none; TypeError if owner or group are not known
  */
-export function checkSocketOptions({ path, mode }: UnixSocketOptions): void {
+export function checkSocketOptions({ path, mode, owner, group }: UnixSocketOptions): void {
   const length = Buffer.byteLength(path);
   if (length > MAX_PATH_LENGTH) {
     throw new RangeError(
@@ -34,6 +34,8 @@ export function checkSocketOptions({ path, mode }: UnixSocketOptions): void {
   if (mode !== undefined && (!Number.isInteger(mode) || mode < 0 || mode > 0o777)) {
     throw new RangeError(`mode is ${String(mode)}: give permissions such as 0o660`);
   }
+  readId("/etc/passwd", "owner", owner);
+  readId("/etc/group", "group", group);
 }
 
 /**
