@@ -1,7 +1,7 @@
 import { describe } from "node:test";
 import { runSuite } from "../suite/run.ts";
 import { testExamples, testFailover, testHTTP2, testMany, testOverload, testRestart } from "./operations.ts";
-import { serverTarget, shortSuite, skipReason } from "./target.ts";
+import { quickSuite, serverTarget, skipReason } from "./target.ts";
 
 const frontEnd = "Apache";
 
@@ -13,7 +13,7 @@ describe("Apache", { skip: skipReason("apache2") }, () => {
     ["keep-alive, unix", "apache/unix-socket.conf", "unix"],
     ["minimal", "apache/minimal.conf", "tcp"],
   ] as const) {
-    runSuite(serverTarget({ frontEnd, variant, example, backend }), shortSuite);
+    runSuite(serverTarget({ frontEnd, variant, example, backend }), quickSuite);
   }
   runSuite(
     serverTarget({

@@ -1,7 +1,7 @@
 import { describe } from "node:test";
 import { runSuite } from "../suite/run.ts";
 import { testExamples, testFailover, testHTTP2, testMany, testOverload, testRestart } from "./operations.ts";
-import { serverTarget, shortSuite, skipReason } from "./target.ts";
+import { quickSuite, serverTarget, skipReason } from "./target.ts";
 
 const frontEnd = "Caddy";
 
@@ -9,7 +9,7 @@ describe("Caddy", { skip: skipReason("caddy") }, () => {
   runSuite(serverTarget({ frontEnd, example: "caddy/Caddyfile", tls: "caddy/tls.Caddyfile" }));
   runSuite(
     serverTarget({ frontEnd, variant: "unix", example: "caddy/unix-socket.Caddyfile", backend: "unix" }),
-    shortSuite,
+    quickSuite,
   );
   testExamples("caddy");
   testRestart("caddy/Caddyfile");

@@ -1,7 +1,7 @@
 import { describe } from "node:test";
 import { runSuite } from "../suite/run.ts";
 import { testExamples, testFailover, testHTTP2, testMany, testOverload, testRestart } from "./operations.ts";
-import { serverTarget, shortSuite, skipReason } from "./target.ts";
+import { quickSuite, serverTarget, skipReason } from "./target.ts";
 
 const frontEnd = "HAProxy";
 
@@ -13,7 +13,7 @@ describe("HAProxy", { skip: skipReason("haproxy") }, () => {
     ["keep-conn, unix", "haproxy/unix-socket.cfg", "unix"],
     ["multiplexed", "haproxy/multiplexed.cfg", "tcp"],
   ] as const) {
-    runSuite(serverTarget({ frontEnd, variant, example, backend }), shortSuite);
+    runSuite(serverTarget({ frontEnd, variant, example, backend }), quickSuite);
   }
   testExamples("haproxy");
   testRestart("haproxy/app.cfg");

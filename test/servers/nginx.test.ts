@@ -1,7 +1,7 @@
 import { describe } from "node:test";
 import { runSuite } from "../suite/run.ts";
 import { testExamples, testFailover, testHTTP2, testMany, testOverload, testRestart } from "./operations.ts";
-import { serverTarget, shortSuite, skipReason } from "./target.ts";
+import { quickSuite, serverTarget, shortSuite, skipReason } from "./target.ts";
 
 const frontEnd = "nginx";
 
@@ -19,7 +19,8 @@ describe("nginx", { skip: skipReason("nginx") }, () => {
     ["buffered, minimal", "nginx/minimal.conf", "tcp"],
     ["streamed, new connections", "nginx/streaming.conf", "tcp"],
   ] as const) {
-    runSuite(serverTarget({ frontEnd, variant, example, backend }), shortSuite);
+    const suite = variant.startsWith("streamed") ? shortSuite : quickSuite;
+    runSuite(serverTarget({ frontEnd, variant, example, backend }), suite);
   }
   testExamples("nginx");
   testRestart("nginx/app.conf");

@@ -21,6 +21,14 @@ export const shortSuite: SuiteOptions = {
   ),
 };
 
+/** The same without the cases in which these web servers keep the application waiting, each for seconds. */
+export const quickSuite: SuiteOptions = {
+  big: false,
+  only: new RegExp(
+    `(?!.*(before the rest|client is gone|holds back|flushHeaders))${shortSuite.only?.source}`,
+  ),
+};
+
 /** How the application of a target is reached. */
 export type Backend = "tcp" | "unix" | "spawned";
 
