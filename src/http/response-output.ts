@@ -3,7 +3,7 @@ import { translateResponseHead } from "../cgi/response-head.ts";
 import type { RequestTransport } from "./request-transport.ts";
 
 /** Characters of a body from which on it is not kept together with its head. */
-const LARGE_LENGTH = 8192;
+const LARGE_LENGTH = 80000;
 
 /** What the bytes that node:http writes are, when the application asked for chunked encoding itself. */
 const Framing = { NONE: 0, BEFORE_CHUNK: 1, CHUNK: 2, AFTER_CHUNK: 3 } as const;

@@ -5,11 +5,9 @@ import type { FastCGIRequest } from "./fastcgi-request.ts";
 import {
   encodeChunks,
   fitsSlab,
-  MAX_COPIED_LENGTH,
   outputSlab,
   replaceOutputSlab,
   takeChunks,
-  writeChunks,
   writeEnd,
   writeQueued,
 } from "./record-output.ts";
@@ -79,19 +77,14 @@ export class ConnectionOutput {
     const isAll = chunks.length === 0;
     if (isAll) request.chunks = undefined;
     const isLast = isAll && request.isComplete;
-    if (length <= MAX_COPIED_LENGTH) {
-      const end = writeChunks(request.requestId, taken, isLast);
-      this.#sendSlab(isLast ? writeEnd(outputSlab(), end, request) : end);
-    } else {
-      const socket = this.#socket;
-      socket.cork();
-      for (const buffer of encodeChunks(request.requestId, taken, length)) socket.write(buffer);
-      if (isLast) {
-        const end = Buffer.allocUnsafe(32);
-        socket.write(end.subarray(0, writeEnd(end, 0, request)));
-      }
-      socket.uncork();
+    const socket = this.#socket;
+    socket.cork();
+    for (const buffer of encodeChunks(request.requestId, taken, length)) socket.write(buffer);
+    if (isLast) {
+      const end = Buffer.allocUnsafe(32);
+      socket.write(end.subarray(0, writeEnd(end, 0, request)));
     }
+    socket.uncork();
     if (isAll) this.#flushed(request);
     else this.#wait(request);
   }

@@ -2,30 +2,49 @@ import { HEADER_LENGTH, MAX_CONTENT_LENGTH, RecordType } from "../protocol/const
 import { paddingFor, writeEndRequest, writeHeader } from "../protocol/record.ts";
 import type { FastCGIRequest } from "./fastcgi-request.ts";
 
-const SLAB_LENGTH = 32768;
 /** Bytes of a slab that are left to headers, padding and the end of a request. */
 const OVERHEAD = 128;
-/** Largest content that is copied into the slab; larger chunks are sent from where they lie. */
-export const MAX_COPIED_LENGTH: number = SLAB_LENGTH - OVERHEAD;
-
+const SMALL_LENGTH = 32768 - OVERHEAD;
+const LARGE_LENGTH = 262144 - OVERHEAD;
+/** Bytes of chunks that are copied; more are sent from where they lie, as their application holds them anyway. */
+const MAX_COPIED_LENGTH = SMALL_LENGTH;
 const STATUS = Buffer.from("Status: ");
 
-let slab: Buffer = Buffer.allocUnsafeSlow(SLAB_LENGTH);
+// Answers are put together in buffers that are used again and again: a fresh one of 64 KB costs ten times what
+// writing a string into it does. The large one comes into being when it is needed.
+let small: Buffer = Buffer.allocUnsafeSlow(SMALL_LENGTH + OVERHEAD);
+let large: Buffer | undefined;
+/** The one in use. */
+let slab: Buffer = small;
 
-/** The shared buffer in which small answers are put together. */
+/** The shared buffer in which the answer at hand was put together. */
 export function outputSlab(): Buffer {
   return slab;
 }
 
-/** Leaves the slab to a socket that has not sent it yet, and takes a new one. */
+/** Leaves the slab in use to a socket that has not sent it yet. */
 export function replaceOutputSlab(): void {
-  slab = Buffer.allocUnsafeSlow(SLAB_LENGTH);
+  if (slab === large) large = undefined;
+  else small = Buffer.allocUnsafeSlow(SMALL_LENGTH + OVERHEAD);
 }
 
-/** Whether all that a request has queued fits the slab, in any encoding. */
+/** Takes a slab into use that holds `length` bytes of content; returns false if there is none. */
+function takeSlab(length: number): boolean {
+  if (length > LARGE_LENGTH) return false;
+  if (length <= SMALL_LENGTH) {
+    slab = small;
+  } else {
+    large ??= Buffer.allocUnsafeSlow(LARGE_LENGTH + OVERHEAD);
+    slab = large;
+  }
+  return true;
+}
+
+/** Takes a slab that fits all that a request has queued, in any encoding; returns false if there is none. */
 export function fitsSlab(request: FastCGIRequest): boolean {
   const { queuedLength, text, textEncoding } = request;
-  return (textEncoding === "latin1" ? queuedLength : queuedLength + text.length * 2) <= MAX_COPIED_LENGTH;
+  if (queuedLength - text.length > MAX_COPIED_LENGTH) return false;
+  return takeSlab(textEncoding === "latin1" ? queuedLength : queuedLength + text.length * 2);
 }
 
 /** Writes all that a request has queued as one STDOUT record at the start of the slab; returns its end. */
@@ -52,23 +71,36 @@ export function writeQueued(request: FastCGIRequest): number {
   return offset === 8 ? 0 : closeStdout(request.requestId, offset - 8, request.isComplete);
 }
 
-/** Copies chunks, which must fit, as one STDOUT record to the start of the slab; returns its end. */
-export function writeChunks(requestId: number, chunks: readonly Uint8Array[], isLast: boolean): number {
-  let offset = 8;
-  for (const chunk of chunks) {
-    slab.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return offset === 8 ? 0 : closeStdout(requestId, offset - 8, isLast);
-}
-
+/**
+ * Puts the headers around `length` bytes of content that lie at byte 8 of the slab, and moves what is beyond one
+ * record; returns the end.
+ */
 function closeStdout(requestId: number, length: number, isLast: boolean): number {
+  let last = length;
+  let start = 0;
+  if (length > MAX_CONTENT_LENGTH) {
+    const count = Math.ceil(length / MAX_CONTENT_LENGTH);
+    last = length - (count - 1) * MAX_CONTENT_LENGTH;
+    for (let index = count - 1; index > 0; index--) {
+      const from = HEADER_LENGTH + index * MAX_CONTENT_LENGTH;
+      slab.copyWithin(
+        from + index * HEADER_LENGTH,
+        from,
+        Math.min(from + MAX_CONTENT_LENGTH, HEADER_LENGTH + length),
+      );
+    }
+    for (let index = 0; index < count - 1; index++) {
+      writeHeader(slab, start, RecordType.STDOUT, requestId, MAX_CONTENT_LENGTH, 0);
+      start += HEADER_LENGTH + MAX_CONTENT_LENGTH;
+    }
+  }
   // Padding only where something follows: nginx 1.22 holds a head back until its record's padding is behind it.
-  const padding = isLast ? paddingFor(length) : 0;
-  writeHeader(slab, 0, RecordType.STDOUT, requestId, length, padding);
-  const end = 8 + length + padding;
+  const padding = isLast ? paddingFor(last) : 0;
+  writeHeader(slab, start, RecordType.STDOUT, requestId, last, padding);
+  const contentEnd = start + HEADER_LENGTH + last;
+  const end = contentEnd + padding;
   // Zeroes, never what an earlier answer left there.
-  for (let offset = 8 + length; offset < end; offset++) slab[offset] = 0;
+  for (let offset = contentEnd; offset < end; offset++) slab[offset] = 0;
   return end;
 }
 
