@@ -41,7 +41,7 @@ function isASCII(text: string): boolean {
 
 /**
  * Whether Apache's mod_fcgid is the web server. SERVER_SOFTWARE names it in an Apache that has it loaded, whichever
- * module calls; mod_proxy_fcgi 2.4 is told by its SCRIPT_FILENAME.
+ * module calls; mod_proxy_fcgi 2.4 is told by its SCRIPT_FILENAME, and by KEEP_CONN, which mod_fcgid never sets.
  */
 export function isUnderModFcgid(params: Params): boolean {
   const { SERVER_SOFTWARE, SCRIPT_FILENAME, HTTP_CONNECTION } = params;

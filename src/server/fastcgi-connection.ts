@@ -230,7 +230,8 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   abortRequest(request: FastCGIRequest): void {
     if (request.isEnded) return;
     const isShared =
-      this.#protocol.openSize > 1 || (request.paramsEnded && isUnderModFcgid(decodeParams(request.params)));
+      this.#protocol.openSize > 1 ||
+      (!request.keepConn && request.paramsEnded && isUnderModFcgid(decodeParams(request.params)));
     if (isShared) {
       this.output.write(encodeEndRequest(request.requestId, 1, ProtocolStatus.REQUEST_COMPLETE));
       this.#end(request);

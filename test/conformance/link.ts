@@ -189,6 +189,7 @@ export class Link {
 
   /** Resets the connection. */
   reset(): void {
+    if (this.#socket.remoteAddress === undefined) throw new NotApplicable("a unix socket knows no reset");
     this.#socket.resetAndDestroy();
   }
 
