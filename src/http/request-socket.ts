@@ -1,5 +1,4 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { getDefaultHighWaterMark } from "node:stream";
 import type { RequestHead } from "../cgi/request-head.ts";
 import type { RequestConsumer, RequestTransport } from "./request-transport.ts";
 import { ResponseOutput } from "./response-output.ts";
@@ -8,7 +7,6 @@ import { SocketFacts } from "./socket-facts.ts";
 
 type WriteCallback = (error?: Error | null) => void;
 
-const HIGH_WATER_MARK = getDefaultHighWaterMark(false);
 /** `ServerResponse.end()` sets `corked` here before it uncorks; nobody reads it. */
 const WRITABLE_STATE = { corked: 0 };
 
@@ -148,12 +146,12 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
       if (this.transport.writableLength === 0) runCallbacks(callbacks);
       else this.transport.whenSent(() => runCallbacks(callbacks));
     }
-    if (this.#needsDrain && !this.transport.needsDrain) this.onDrain();
+    if (this.#needsDrain && !this.transport.awaitDrain()) this.onDrain();
   }
 
   onDrain(): void {
     const res = this.res;
-    if (!this.#needsDrain || this.destroyed || this.transport.writableLength >= HIGH_WATER_MARK) return;
+    if (!this.#needsDrain || this.destroyed) return;
     this.#needsDrain = false;
     this.emit("drain");
     if (res !== undefined && !res.writableEnded) restoreDrain(res, this);

@@ -12,8 +12,8 @@ export interface RequestTransport {
   appStatus: number;
   /** Bytes written that the operating system has not taken yet. */
   readonly writableLength: number;
-  /** Whether what was handed over last waits for the peer: `onDrain` will tell when it is gone. */
-  readonly needsDrain: boolean;
+  /** Bytes waiting from which on a writer is asked to wait. */
+  readonly highWaterMark: number;
   /** Who hears of the body, of the output's fate, and of the peer's leaving. */
   consumer: RequestConsumer | undefined;
   /**
@@ -28,6 +28,8 @@ export interface RequestTransport {
    * last chunk: that has to leave together with the end of the answer, if that comes in the same tick.
    */
   makeRoom(): boolean;
+  /** Asks to be told by `onDrain` when there is room; returns false if there is room already. */
+  awaitDrain(): boolean;
   /** Sends what is queued, as far as there is room; `isComplete`: the answer ends with it. */
   flush(isComplete: boolean): void;
   /** Calls back once all that was handed over has left the process, or the connection has gone. */

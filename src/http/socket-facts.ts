@@ -1,7 +1,7 @@
 import type { X509Certificate } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
-import { getDefaultHighWaterMark, type Readable, Writable } from "node:stream";
+import { type Readable, Writable } from "node:stream";
 import type { PeerCertificate } from "node:tls";
 import { decodeParams, type Params } from "../cgi/params.ts";
 import type { RequestHead } from "../cgi/request-head.ts";
@@ -12,8 +12,6 @@ import {
   peerCertificate,
 } from "./client-certificate.ts";
 import type { RequestTransport } from "./request-transport.ts";
-
-const HIGH_WATER_MARK = getDefaultHighWaterMark(false);
 
 /** What a request's socket tells of the browser's connection, in the words of `net.Socket` and `tls.TLSSocket`. */
 export class SocketFacts extends EventEmitter {
@@ -115,10 +113,10 @@ export class SocketFacts extends EventEmitter {
     return familyOf(this.head.localAddress);
   }
   get readableHighWaterMark(): number {
-    return HIGH_WATER_MARK;
+    return this.transport.highWaterMark;
   }
   get writableHighWaterMark(): number {
-    return HIGH_WATER_MARK;
+    return this.transport.highWaterMark;
   }
   get writableLength(): number {
     return this.transport.writableLength;

@@ -96,8 +96,8 @@ class ProcessRequest implements RequestTransport {
   get writableLength(): number {
     return process.stdout.writableLength + this.#queue.reduce((sum, chunk) => sum + chunk.length, 0);
   }
-  get needsDrain(): boolean {
-    return process.stdout.writableNeedDrain;
+  get highWaterMark(): number {
+    return process.stdout.writableHighWaterMark;
   }
 
   writeHTTP(text: string, encoding: BufferEncoding): void {
@@ -107,7 +107,10 @@ class ProcessRequest implements RequestTransport {
     if (data.length > 0) this.#queue.push(typeof data === "string" ? Buffer.from(data, encoding) : data);
   }
   makeRoom(): boolean {
-    return this.writableLength < process.stdout.writableHighWaterMark;
+    return this.writableLength < this.highWaterMark;
+  }
+  awaitDrain(): boolean {
+    return process.stdout.writableNeedDrain;
   }
   flush(isComplete: boolean): void {
     if (this.#isOver) return;

@@ -32,10 +32,10 @@ export class ConnectionOutput {
   /** Whether bytes given to `socket.write()` are the kernel's when it returns with nothing queued. */
   readonly isPlainSocket: boolean;
   // Lists come into being when they are needed: most connections carry one small request.
-  /** Requests that have output left, in the order of their turns. */
-  #waiting: FastCGIRequest[] | undefined = undefined;
-  /** Requests whose writers wait for `drain`. */
-  #draining: Set<FastCGIRequest> | undefined = undefined;
+  /** Bytes waiting in the socket from which on it asks to wait, and tells by `drain` when they are gone. */
+  readonly highWaterMark: number;
+  /** Requests that wait for room, in the order of their turns: to send what they have left, or to be told. */
+  #line: FastCGIRequest[] | undefined = undefined;
   #hearsDrain = false;
 
   /** @param maxLength bytes that one request may send at a time */
@@ -43,6 +43,7 @@ export class ConnectionOutput {
     this.#socket = socket;
     this.#owner = owner;
     this.#maxLength = maxLength;
+    this.highWaterMark = socket.writableHighWaterMark;
     this.isPlainSocket = socket instanceof Socket && !("encrypted" in socket);
   }
 
@@ -54,7 +55,7 @@ export class ConnectionOutput {
   /** Sends what a request has queued, and its end if it is complete, as far as there is room. */
   flush(request: FastCGIRequest): void {
     if (request.isWaiting || !this.#socket.writable) return;
-    if (this.#socket.writableLength >= SHARED_TURN_LENGTH) {
+    if (this.#socket.writableLength >= SHARED_TURN_LENGTH && this.#isFull) {
       this.#wait(request);
       return;
     }
@@ -106,13 +107,24 @@ export class ConnectionOutput {
     if (!request.isHolding) request.consumer?.onFlushed();
   }
 
+  /** Whether the socket asks to wait: it will then emit `drain`, and not otherwise. */
+  get #isFull(): boolean {
+    return this.#socket.writableLength > 0 && this.#socket.writableNeedDrain;
+  }
+
   #wait(request: FastCGIRequest): void {
     request.isWaiting = true;
-    this.#waiting ??= [];
-    this.#waiting.push(request);
-    this.hearDrain();
+    this.#queue(request);
     // Room may be there at once, if the kernel took all.
-    if (this.#socket.writableLength === 0) process.nextTick(drainOutput, this);
+    if (!this.#isFull) process.nextTick(drainOutput, this);
+  }
+
+  #queue(request: FastCGIRequest): void {
+    this.hearDrain();
+    if (request.isInLine) return;
+    request.isInLine = true;
+    this.#line ??= [];
+    this.#line.push(request);
   }
 
   /** Listens for `drain`, which most connections never need. */
@@ -127,28 +139,24 @@ export class ConnectionOutput {
   }
 
   #onDrain(): void {
-    // Each waiting request has one turn; who is not done is at the end of the row again.
-    const waiting = this.#waiting ?? [];
-    for (let turns = waiting.length; turns > 0 && this.#socket.writable; turns--) {
-      const request = waiting.shift()!;
+    const line = this.#line ?? [];
+    // As long as there is room, each of those in line has one turn; who is not done stands at its end again.
+    for (let turns = line.length; turns > 0 && this.#socket.writable && !this.#isFull; turns--) {
+      const request = line.shift()!;
+      request.isInLine = false;
+      const { isWaiting } = request;
       request.isWaiting = false;
-      if (!request.isEnded) this.flush(request);
-    }
-    const draining = this.#draining;
-    if (draining !== undefined && this.#socket.writableLength < SHARED_TURN_LENGTH) {
-      this.#draining = undefined;
-      for (const request of draining) request.consumer?.onDrain();
+      if (request.isEnded) continue;
+      if (isWaiting) this.flush(request);
+      else request.consumer?.onDrain();
     }
     this.#owner.onRoom();
   }
 
   /** Whether output of `request` is on its way; its consumer will then hear `onDrain`. */
-  needsDrain(request: FastCGIRequest): boolean {
-    if (!request.isWaiting && (this.#socket.writableLength === 0 || !this.#socket.writableNeedDrain))
-      return false;
-    this.#draining ??= new Set();
-    this.#draining.add(request);
-    this.hearDrain();
+  awaitDrain(request: FastCGIRequest): boolean {
+    if (!request.isWaiting && !this.#isFull) return false;
+    this.#queue(request);
     return true;
   }
 
@@ -173,11 +181,6 @@ export class ConnectionOutput {
       this.write(bytes);
       request.hasStderr = true;
     }
-  }
-
-  /** Leaves a request out that has ended. */
-  forget(request: FastCGIRequest): void {
-    this.#draining?.delete(request);
   }
 }
 

@@ -174,7 +174,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     this.output.write(bytes);
     if (closes) this.#close();
     // A peer that asks without reading the answers is not read either.
-    else if (this.socket.writableLength > this.#owner.maxOutputLength) {
+    else if (this.socket.writableLength > this.#owner.maxOutputLength && this.socket.writableNeedDrain) {
       this.socket.pause();
       this.output.hearDrain();
     }
@@ -217,7 +217,6 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     if (request.stdinRemaining === 0 && request.keepConn) this.#protocol.forget(request);
     this.activeTick = this.#owner.tick;
     this.resume(request);
-    this.output.forget(request);
     this.#owner.onRequestEnd(request);
   }
 

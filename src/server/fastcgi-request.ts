@@ -1,9 +1,7 @@
-import { getDefaultHighWaterMark } from "node:stream";
 import { ApplicationRequest } from "../connection/application-request.ts";
 import type { RequestConsumer, RequestTransport } from "../http/request-transport.ts";
 import type { FastCGIConnection } from "./fastcgi-connection.ts";
 
-const HIGH_WATER_MARK = getDefaultHighWaterMark(false);
 /** Bytes that are worth a write of their own in mid-tick. */
 const WORTH_SENDING = 32768;
 /** Bytes that a request may queue while the operating system takes all it is given. */
@@ -30,8 +28,10 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   queuedLength = 0;
   /** The answer is whole: FCGI_END_REQUEST follows what is queued. */
   isComplete = false;
-  /** Waits for its turn to send. */
+  /** Has output left that waits for its turn. */
   isWaiting = false;
+  /** Is among those who wait for a turn: to send, or to hear that there is room. */
+  isInLine = false;
   /** More is to follow at once: nobody is told that the queue is empty. */
   isHolding = false;
   hasStdout = false;
@@ -55,8 +55,8 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
     return this.queuedLength + this.connection.socket.writableLength;
   }
 
-  get needsDrain(): boolean {
-    return this.connection.output.needsDrain(this);
+  get highWaterMark(): number {
+    return this.connection.output.highWaterMark;
   }
 
   writeHTTP(text: string, encoding: BufferEncoding): void {
@@ -101,7 +101,7 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
 
   makeRoom(): boolean {
     const { socket } = this.connection;
-    if (this.queuedLength + socket.writableLength < HIGH_WATER_MARK) return true;
+    if (this.queuedLength + socket.writableLength < this.highWaterMark) return true;
     if (this.isWaiting || socket.writableLength > 0) return false;
     const { chunks } = this;
     const last = chunks?.at(-1);
@@ -115,6 +115,10 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
       this.write(last, "latin1");
     }
     return this.queuedLength < MAX_QUEUED_LENGTH && socket.writableLength === 0;
+  }
+
+  awaitDrain(): boolean {
+    return this.connection.output.awaitDrain(this);
   }
 
   flush(isComplete: boolean): void {

@@ -45,8 +45,8 @@ export class FilterRequest implements RequestTransport, RequestConsumer {
   get writableLength(): number {
     return this.#transport.writableLength;
   }
-  get needsDrain(): boolean {
-    return this.#transport.needsDrain;
+  get highWaterMark(): number {
+    return this.#transport.highWaterMark;
   }
   writeHTTP(text: string, encoding: BufferEncoding): void {
     this.#transport.writeHTTP(text, encoding);
@@ -56,6 +56,9 @@ export class FilterRequest implements RequestTransport, RequestConsumer {
   }
   makeRoom(): boolean {
     return this.#transport.makeRoom();
+  }
+  awaitDrain(): boolean {
+    return this.#transport.awaitDrain();
   }
   flush(isComplete: boolean): void {
     this.#transport.flush(isComplete);

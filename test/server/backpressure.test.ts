@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { Duplex } from "node:stream";
 import { test } from "node:test";
+import { createServer } from "../../src/index.ts";
 import * as wire from "../conformance/wire.ts";
 import { head, request, startServer } from "./peer.ts";
 
@@ -112,6 +114,68 @@ test("res.write() that returns false is followed by one drain, and writableNeedD
   assert.equal((await link.answer(1)).status, 200);
   assert.deepEqual(seen, [true, false]);
 });
+
+/** A connection that takes one chunk per turn of the event loop. */
+class SlowConnection extends Duplex {
+  override _read(): void {}
+  override _write(_chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
+    setImmediate(callback);
+  }
+}
+
+for (const highWaterMark of [undefined, 1, 4 * MEBIBYTE]) {
+  const options = highWaterMark === undefined ? {} : { highWaterMark };
+  const mark = `with highWaterMark ${highWaterMark}`;
+
+  test(`drain comes where the connection takes a piece in part, ${mark}`, async () => {
+    let onFinish = (): void => {};
+    const server = createServer(options, (req, res) => {
+      // More than fits, whatever write() says; then a piece that waits for the first one to leave.
+      res.write(Buffer.alloc(2 * 65_536, "x"));
+      setImmediate(() => {
+        if (res.write(Buffer.alloc(Number(req.url?.slice(1)), "y"))) res.end();
+        else res.once("drain", () => res.end());
+      });
+      res.on("finish", () => onFinish());
+    });
+    const connection = new SlowConnection(options);
+    server.emit("connection", connection);
+    for (let length = 12_000; length <= 72_000; length += 4_000) {
+      const finished = new Promise<void>((resolve) => {
+        onFinish = resolve;
+      });
+      connection.push(request(1, { url: `/${length}` }));
+      await finished;
+    }
+    connection.destroy();
+  });
+
+  test(`drain comes to all requests of a connection, ${mark}`, async (t) => {
+    let waiting = 0;
+    let onAllWaiting = (): void => {};
+    const { open } = await startServer(t, options, (req, res) => {
+      res.write(Buffer.alloc(MEBIBYTE, "x"));
+      setImmediate(() => {
+        if (res.write(Buffer.alloc(Number(req.url?.slice(1)), "y"))) res.end();
+        else res.once("drain", () => res.end());
+        if (++waiting === 16) onAllWaiting();
+      });
+    });
+    const link = await open();
+    for (let length = 12_000; length <= 72_000; length += 20_000) {
+      const allWaiting = new Promise<void>((resolve) => {
+        onAllWaiting = resolve;
+      });
+      waiting = 0;
+      link.pause();
+      for (let id = 1; id <= 16; id++) link.send(request(id, { url: `/${length}` }));
+      await allWaiting;
+      link.resume();
+      const answers = Array.from({ length: 16 }, (_, index) => link.answer(index + 1));
+      for (const answer of await Promise.all(answers)) assert.equal(answer.text.length, MEBIBYTE + length);
+    }
+  });
+}
 
 test("a body is delivered in full through any number of pauses", async (t) => {
   const { open } = await startServer(t, {}, async (req, res) => {
