@@ -16,6 +16,10 @@ export interface Plan {
   readonly warmupMs: number;
 }
 
+/** Transfers of a round, one after the other, and of the warm-up, in which some 10,000 pieces compile the code. */
+const TRANSFERS = 2;
+const WARMUP_TRANSFERS = 8;
+
 /** What the cases measure with. */
 export interface Bench {
   readonly plan: Plan;
@@ -39,7 +43,7 @@ export interface RequestCase {
   readonly contenders?: readonly Contender[];
   /** Makes what the application needs in a folder, and the variables that say where it is. */
   readonly prepare?: (folder: string) => NodeJS.ProcessEnv;
-  /** Megabytes that a request transfers: the value is then CPU time per megabyte, of one request per round. */
+  /** Megabytes that a request transfers: the value is then CPU time per megabyte, of a few requests per round. */
   readonly megabytes?: number;
 }
 
@@ -60,7 +64,8 @@ export async function measureRequests(bench: Bench, benchCase: RequestCase): Pro
     }
     await checkAnswers(bench, entries);
     const { warmupMs, warmupRequests, roundMs } = bench.plan;
-    for (const entry of entries) await runRound(bench, benchCase, entry, warmupMs, warmupRequests);
+    const warmup = benchCase.megabytes === undefined ? warmupRequests : WARMUP_TRANSFERS;
+    for (const entry of entries) await runRound(bench, benchCase, entry, warmupMs, warmup);
     const rounds = Math.min(benchCase.mostRounds ?? bench.plan.rounds, bench.plan.rounds);
     for (let round = 0; round < rounds; round++) {
       for (const entry of entries) {
@@ -121,7 +126,7 @@ async function runRound(
   benchCase: RequestCase,
   entry: Entry,
   ms: number,
-  most: number = Number.MAX_SAFE_INTEGER,
+  most: number = benchCase.megabytes === undefined ? Number.MAX_SAFE_INTEGER : TRANSFERS,
 ): Promise<Round> {
   const { load } = bench;
   const { pid } = entry.server;
@@ -133,19 +138,15 @@ async function runRound(
   }
   const cpuBefore = cpuMicros(pid);
   const peak = watchMemory(pid, isTransfer);
-  const requests = isTransfer ? 1 : most;
-  const result = await load.call<LoadResult>({
-    kind: "run",
-    milliseconds: isTransfer ? 60_000 : ms,
-    requests,
-  });
+  const milliseconds = isTransfer ? 60_000 : ms;
+  const result = await load.call<LoadResult>({ kind: "run", milliseconds, requests: most });
   const cpu = cpuMicros(pid) - cpuBefore;
   const peakBytes = await peak.stop();
   await load.call({ kind: "close" });
   if (result.errors > 0) {
     throw new Error(`${entry.contender.name}: ${result.errors} errors: ${result.firstError}`);
   }
-  const amount = benchCase.megabytes ?? result.requests;
+  const amount = (benchCase.megabytes ?? 1) * result.requests;
   return {
     value: cpu / amount,
     perSecond: amount / result.seconds,

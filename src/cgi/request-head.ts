@@ -2,6 +2,7 @@ import { METHODS } from "node:http";
 import { readPairs } from "../protocol/name-value.ts";
 import { type Field, findName, Repeat, Variable, type VariableName } from "./variable-name.ts";
 
+const NO_VIEW = new DataView(new ArrayBuffer(0));
 const methods: ReadonlyMap<string, string> = new Map(METHODS.map((method) => [method, method]));
 
 /** Says why a request cannot be given to an application. */
@@ -49,6 +50,8 @@ export class RequestHead {
 let head: RequestHead = new RequestHead();
 /** The bytes that are being read, one character per byte: a value is a slice of it. */
 let text = "";
+/** The same bytes, for the names: several are compared at a time. */
+let view: DataView = NO_VIEW;
 let serial = 0;
 let joinsAll = false;
 
@@ -69,10 +72,12 @@ export function readRequestHead(params: Buffer, limits: HeadLimits): RequestHead
   const request = new RequestHead();
   head = request;
   text = params.toString("latin1");
+  view = new DataView(params.buffer, params.byteOffset, params.length);
   serial++;
   joinsAll = limits.joinDuplicateHeaders ?? false;
   const count = readPairs(params, readPair);
   text = "";
+  view = NO_VIEW;
   if (count > limits.maxPairs) {
     request.problem = { statusCode: 431, message: `params hold ${count} pairs, at most ${limits.maxPairs}` };
   }
@@ -81,16 +86,19 @@ export function readRequestHead(params: Buffer, limits: HeadLimits): RequestHead
 }
 
 function readPair(bytes: Uint8Array, nameStart: number, valueStart: number, end: number): void {
-  const name = findName(bytes, nameStart, valueStart);
+  const name = findName(view, nameStart, valueStart);
   if (name.variable === Variable.HEADER) {
     // nginx and h2o leave blanks and tabs behind a value: they are no part of it (RFC 9110, 5.5).
     let valueEnd = end;
-    while (valueEnd > valueStart && (bytes[valueEnd - 1] === 0x20 || bytes[valueEnd - 1] === 0x09))
-      valueEnd--;
+    while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1]!)) valueEnd--;
     addHeader(head, name.field, text.slice(valueStart, valueEnd));
   } else if (name.variable !== Variable.IGNORED) {
     addVariable(head, name, text.slice(valueStart, end));
   }
+}
+
+function isBlank(byte: number): boolean {
+  return byte === 0x20 || byte === 0x09;
 }
 
 function addVariable(request: RequestHead, name: VariableName, value: string): void {

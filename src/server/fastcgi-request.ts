@@ -3,9 +3,9 @@ import type { RequestConsumer, RequestTransport } from "../http/request-transpor
 import type { FastCGIConnection } from "./fastcgi-connection.ts";
 
 /** Bytes that are worth a write of their own in mid-tick. */
-const WORTH_SENDING = 32768;
+const WORTH_SENDING = 98304;
 /** Bytes that a request may queue while the operating system takes all it is given. */
-const MAX_QUEUED_LENGTH = 131072;
+const MAX_QUEUED_LENGTH = 262144;
 const STATUS = Buffer.from("Status: ");
 
 /** Encodings that a record can take as they are; text in others is decoded when it is written. */

@@ -4,7 +4,7 @@ import { findName, Repeat, Variable } from "../../src/cgi/variable-name.ts";
 
 const find = (name: string) => {
   const bytes = Buffer.from(`xx${name}yy`, "latin1");
-  return findName(bytes, 2, bytes.length - 2);
+  return findName(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 2, bytes.length - 2);
 };
 
 test("a name is found by its bytes, wherever they lie, and learnt once", () => {
@@ -12,6 +12,21 @@ test("a name is found by its bytes, wherever they lie, and learnt once", () => {
   assert.equal(first.field.key, "x-learnt-once");
   assert.equal(first.field.raw, "X-Learnt-Once");
   assert.equal(find("HTTP_X_LEARNT_ONCE"), first);
+});
+
+test("names that differ in one byte are told apart, whatever their length", () => {
+  for (let length = 1; length <= 40; length++) {
+    const name = `HTTP_${"A".repeat(length)}`;
+    find(name);
+    for (let at = 5; at < name.length; at++) {
+      const other = `${name.slice(0, at)}B${name.slice(at + 1)}`;
+      assert.equal(find(other).field.key, other.slice(5).toLowerCase());
+      assert.equal(find(name).field.key, "a".repeat(length));
+    }
+  }
+  assert.equal(find("HTTPS").variable, Variable.HTTPS);
+  assert.equal(find("HTTPT").variable, Variable.IGNORED);
+  assert.equal(find("XTTPS").variable, Variable.IGNORED);
 });
 
 test("variables other than header fields are known by name, others are ignored", () => {
