@@ -38,26 +38,21 @@ const result: ResponseHead = {
  * @see RFC 3875, section 6; RFC 9110, section 7.6.1
  */
 export function translateResponseHead(text: string): ResponseHead | undefined {
-  const headEnd = text.indexOf("\r\n\r\n");
-  if (headEnd < 0 || !text.startsWith("HTTP/1.1 ")) return undefined;
-  const end = headEnd + 4;
-  const statusCode = Number(text.slice(9, 12));
-  result.end = end;
-  result.statusCode = statusCode;
+  if (!text.startsWith("HTTP/1.1 ")) return undefined;
+  let head = "";
+  let copied = 9;
   result.contentLength = -1;
   result.isChunked = false;
   result.hasLocation = false;
-  if (statusCode < 200) {
-    result.text = statusCode === 101 ? "Status: 501 Not Implemented\r\n\r\n" : "";
-    return result;
-  }
-  let head = "";
-  let copied = 9;
-  let line = text.indexOf("\r\n") + 2;
-  while (line < headEnd) {
-    const next = text.indexOf("\r\n", line) + 2;
+  const fields = text.indexOf("\n") + 1;
+  let line = fields;
+  for (;;) {
+    const first = text.charCodeAt(line);
+    if (first === 0x0d) break; // the empty line
+    const next = text.indexOf("\n", line) + 1;
+    if (next === 0) return undefined;
     // Most fields begin with none of these letters: one look at the first is all they cost.
-    switch (text.charCodeAt(line) | 0x20) {
+    switch (first | 0x20) {
       case 0x63: // c: Connection, Content-Length
       case 0x6b: // k: Keep-Alive
       case 0x6c: // l: Location
@@ -72,13 +67,20 @@ export function translateResponseHead(text: string): ResponseHead | undefined {
     }
     line = next;
   }
+  const end = line + 2;
+  const statusCode = digitAt(text, 9) * 100 + digitAt(text, 10) * 10 + digitAt(text, 11);
+  result.end = end;
+  result.statusCode = statusCode;
+  if (statusCode < 200) {
+    result.text = statusCode === 101 ? "Status: 501 Not Implemented\r\n\r\n" : "";
+    return result;
+  }
   if (result.hasLocation) {
     // HAProxy 2.6 turns any status into 302 when it meets Location after it: the status comes last here.
-    const fields = text.indexOf("\r\n") + 2;
     const kept =
       copied === 9
-        ? text.slice(fields, headEnd + 2)
-        : head.slice(fields - 9) + text.slice(copied, headEnd + 2);
+        ? text.slice(fields, line)
+        : head.slice(fields - 9) + text.slice(copied, line);
     result.text = `${kept}Status: ${text.slice(9, fields)}\r\n`;
   } else {
     result.text = copied === 9 ? undefined : `Status: ${head}${text.slice(copied, end)}`;
@@ -90,23 +92,23 @@ function isDropped(text: string, line: number): boolean {
   const colon = text.indexOf(":", line);
   switch (colon - line) {
     case 2:
-      return isField(text, line, colon, "te");
+      return isField(text, line, "te");
     case 6:
-      return isField(text, line, colon, "status");
+      return isField(text, line, "status");
     case 7:
-      return isField(text, line, colon, "trailer") || isField(text, line, colon, "upgrade");
+      return isField(text, line, "trailer") || isField(text, line, "upgrade");
     case 8:
-      if (isField(text, line, colon, "location")) result.hasLocation = true;
+      if (isField(text, line, "location")) result.hasLocation = true;
       return false;
     case 10:
-      return isField(text, line, colon, "connection") || isField(text, line, colon, "keep-alive");
+      return isField(text, line, "connection") || isField(text, line, "keep-alive");
     case 14:
-      if (isField(text, line, colon, "content-length")) result.contentLength = lengthOf(text, colon + 1);
+      if (isField(text, line, "content-length")) result.contentLength = lengthOf(text, colon + 1);
       return false;
     case 16:
-      return isField(text, line, colon, "proxy-connection");
+      return isField(text, line, "proxy-connection");
     case 17:
-      if (!isField(text, line, colon, "transfer-encoding")) return false;
+      if (!isField(text, line, "transfer-encoding")) return false;
       result.isChunked = /^ *chunked *\r/i.test(text.slice(colon + 1, colon + 20));
       return true;
     default:
@@ -114,8 +116,16 @@ function isDropped(text: string, line: number): boolean {
   }
 }
 
-function isField(text: string, start: number, end: number, name: string): boolean {
-  return text.slice(start, end).toLowerCase() === name;
+/** Whether `name`, in lower case, stands at `start`, in any case; the caller has compared the lengths. */
+function isField(text: string, start: number, name: string): boolean {
+  for (let index = 0; index < name.length; index++) {
+    if ((text.charCodeAt(start + index) | 0x20) !== name.charCodeAt(index)) return false;
+  }
+  return true;
+}
+
+function digitAt(text: string, position: number): number {
+  return text.charCodeAt(position) - 0x30;
 }
 
 /** The number behind a colon, or -1; digits are read one by one, as a regular expression costs more. */
@@ -125,7 +135,7 @@ function lengthOf(text: string, start: number): number {
   let length = 0;
   const first = position;
   for (;;) {
-    const digit = text.charCodeAt(position) - 0x30;
+    const digit = digitAt(text, position);
     if (digit < 0 || digit > 9) break;
     length = length * 10 + digit;
     position++;
