@@ -77,10 +77,7 @@ export function translateResponseHead(text: string): ResponseHead | undefined {
   }
   if (result.hasLocation) {
     // HAProxy 2.6 turns any status into 302 when it meets Location after it: the status comes last here.
-    const kept =
-      copied === 9
-        ? text.slice(fields, line)
-        : head.slice(fields - 9) + text.slice(copied, line);
+    const kept = copied === 9 ? text.slice(fields, line) : head.slice(fields - 9) + text.slice(copied, line);
     result.text = `${kept}Status: ${text.slice(9, fields)}\r\n`;
   } else {
     result.text = copied === 9 ? undefined : `Status: ${head}${text.slice(copied, end)}`;

@@ -17,8 +17,9 @@ export const Variable = {
   PATH_INFO: 14,
   QUERY_STRING: 15,
   UNENCODED_URL: 16,
-  TRANSFER_ENCODING: 17,
-  HTTP_HOST: 18,
+  SERVER_SOFTWARE: 17,
+  TRANSFER_ENCODING: 18,
+  HTTP_HOST: 19,
 } as const;
 
 /** How a repeated field is treated, as node:http does it. */
@@ -31,6 +32,8 @@ export interface Field {
   /** Name in lower case. */
   readonly key: string;
   readonly repeat: number;
+  /** Its first six letters as a number: orders most names without a look at their text. */
+  readonly rank: number;
   /** Serial number of the last request that had this field: tells repeated fields without a look-up. */
   seen: number;
 }
@@ -56,7 +59,7 @@ const FIRST_WINS: ReadonlySet<string> = new Set(
 );
 /** `Proxy` would be HTTP_PROXY (httpoxy); lengths and types have variables of their own. */
 const DROPPED: ReadonlySet<string> = new Set(["proxy", "content-length", "content-type", "__proto__"]);
-const NO_FIELD: Field = { raw: "", key: "", repeat: Repeat.JOIN, seen: 0 };
+const NO_FIELD: Field = { raw: "", key: "", repeat: Repeat.JOIN, rank: 0, seen: 0 };
 
 // Names are remembered in a table of short chains, up to a number, so that nobody fills the memory with
 // invented names, nor makes a chain long.
@@ -140,7 +143,7 @@ function describe(
 function fieldOf(key: string): Field {
   const known = fields.get(key);
   if (known !== undefined) return known;
-  const field: Field = { raw: capitalise(key), key, repeat: repeatOf(key), seen: 0 };
+  const field: Field = { raw: capitalise(key), key, repeat: repeatOf(key), rank: rankOf(key), seen: 0 };
   if (fields.size < MAX_NAMES) fields.set(key, field);
   return field;
 }
@@ -149,6 +152,13 @@ function repeatOf(key: string): number {
   if (key === "cookie") return Repeat.COOKIE;
   if (key === "set-cookie") return Repeat.LIST;
   return FIRST_WINS.has(key) ? Repeat.FIRST_WINS : Repeat.JOIN;
+}
+
+function rankOf(key: string): number {
+  let rank = 0;
+  for (let index = 0; index < 6; index++)
+    rank = rank * 256 + (index < key.length ? key.charCodeAt(index) : 0);
+  return rank;
 }
 
 function capitalise(key: string): string {

@@ -225,3 +225,29 @@ test("joins fields of one value, too, where joinDuplicateHeaders asks for it", (
   const limits = { maxPairs: 100, joinDuplicateHeaders: true };
   assert.equal(readRequestHead(pairs(list), limits).headers.authorization, "a, b");
 });
+
+test("header fields are in the order of their names behind Caddy, which has none, and as sent behind others", () => {
+  const list: Pair[] = [
+    ["HTTP_X_FORWARDED_PROTO", "https"],
+    ["HTTP_HOST", "a"],
+    ["HTTP_ACCEPT", "1"],
+    ["CONTENT_TYPE", "text/plain"],
+    ["HTTP_X_FORWARDED_FOR", "192.0.2.1"],
+    ["HTTP_ACCEPT", "2"],
+    ["HTTP_TE", "x"],
+  ];
+  const behind = (software: string): RequestHead => readUsual(...list, ["SERVER_SOFTWARE", software]);
+  const caddy = behind("Caddy/v2.6.2");
+  const sorted = ["Accept", "Accept", "Content-Type", "Host", "Te", "X-Forwarded-For", "X-Forwarded-Proto"];
+  const values = ["1", "2", "text/plain", "a", "x", "192.0.2.1", "https"];
+  assert.deepEqual(
+    caddy.rawHeaders,
+    sorted.flatMap((name, index) => [name, values[index]]),
+  );
+  const keys = ["accept", "content-type", "host", "te", "x-forwarded-for", "x-forwarded-proto"];
+  assert.deepEqual(Object.keys(caddy.headers), keys);
+  assert.equal(caddy.headers.accept, "1, 2");
+  const nginx = behind("nginx/1.22.1");
+  assert.deepEqual(nginx.rawHeaders.slice(0, 4), ["X-Forwarded-Proto", "https", "Host", "a"]);
+  assert.deepEqual(nginx.headers, caddy.headers);
+});
