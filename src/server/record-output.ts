@@ -8,7 +8,6 @@ const SMALL_LENGTH = 32768 - OVERHEAD;
 const LARGE_LENGTH = 262144 - OVERHEAD;
 /** Bytes of chunks that are copied; more are sent from where they lie, as their application holds them anyway. */
 const MAX_COPIED_LENGTH = SMALL_LENGTH;
-const STATUS = Buffer.from("Status: ");
 
 // Answers are put together in buffers that are used again and again: a fresh one of 64 KB costs ten times what
 // writing a string into it does. The large one comes into being when it is needed.
@@ -54,7 +53,7 @@ export function writeQueued(request: FastCGIRequest): number {
   if (request.isHTTP) {
     // The text lies one byte into the record's header, and `Status: ` over `HTTP/1.1 `: no string is made anew.
     offset = 7 + slab.write(text, 7, textEncoding);
-    slab.set(STATUS, 8);
+    writeStatus();
     request.isHTTP = false;
   } else if (text !== "") {
     offset += slab.write(text, 8, textEncoding);
@@ -69,6 +68,18 @@ export function writeQueued(request: FastCGIRequest): number {
   request.text = "";
   request.queuedLength = 0;
   return offset === 8 ? 0 : closeStdout(request.requestId, offset - 8, request.isComplete);
+}
+
+/** Writes `Status: ` at byte 8 of the slab; one by one, eight bytes cost less than a call of `set()`. */
+function writeStatus(): void {
+  slab[8] = 0x53;
+  slab[9] = 0x74;
+  slab[10] = 0x61;
+  slab[11] = 0x74;
+  slab[12] = 0x75;
+  slab[13] = 0x73;
+  slab[14] = 0x3a;
+  slab[15] = 0x20;
 }
 
 /**
