@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Duplex, Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { test } from "node:test";
+import { createServer } from "../../src/index.ts";
+import { RecordParser, RecordType } from "../../src/protocol/index.ts";
+import * as wire from "../conformance/wire.ts";
+import { Random } from "../fuzz/random.ts";
+import { head } from "./peer.ts";
+
+/** A web server's connection that takes output, and brings input, at a random pace. */
+class UnevenConnection extends Duplex {
+  readonly answers: Map<number, Buffer[]> = new Map();
+  readonly #random: Random;
+  readonly #parser: RecordParser = new RecordParser();
+  readonly #onAnswer: (id: number) => void;
+
+  constructor(random: Random, onAnswer: (id: number) => void) {
+    super({ highWaterMark: random.pick([1, 16_384, 65_536, 1_048_576]) });
+    this.#random = random;
+    this.#onAnswer = onAnswer;
+    if (random.chance(0.5)) {
+      this._writev = (chunks, callback) =>
+        this.#take(Buffer.concat(chunks.map(({ chunk }) => chunk)), callback);
+    }
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
+    this.#take(Buffer.from(chunk), callback);
+  }
+
+  #take(bytes: Buffer, callback: () => void): void {
+    for (const { type, requestId, content } of this.#parser.push(bytes)) {
+      if (type === RecordType.STDOUT) this.answers.get(requestId)!.push(content);
+      if (type === RecordType.END_REQUEST) this.#onAnswer(requestId);
+    }
+    const pace = this.#random.integer(0, 3);
+    if (pace === 0) callback();
+    else if (pace === 1) process.nextTick(callback);
+    else if (pace === 2) setImmediate(callback);
+    else setImmediate(() => setImmediate(callback));
+  }
+}
+
+/** The ways in which applications write. */
+const writers: Record<string, (req: IncomingMessage, res: ServerResponse, pieces: Buffer[]) => unknown> = {
+  heeding(_req, res, pieces) {
+    const rest = [...pieces];
+    const more = (): void => {
+      for (let piece = rest.shift(); piece !== undefined; piece = rest.shift()) {
+        if (!res.write(piece)) {
+          res.once("drain", more);
+          return;
+        }
+      }
+      res.end();
+    };
+    more();
+  },
+  heedless(_req, res, pieces) {
+    for (const piece of pieces) res.write(piece);
+    res.end();
+  },
+  inTurns(_req, res, pieces) {
+    const rest = [...pieces];
+    const more = (): void => {
+      const piece = rest.shift();
+      if (piece === undefined) {
+        res.end();
+      } else {
+        res.write(piece);
+        setImmediate(more);
+      }
+    };
+    more();
+  },
+  byCallback(_req, res, pieces) {
+    const rest = [...pieces];
+    const more = (): void => {
+      const piece = rest.shift();
+      if (piece === undefined) res.end();
+      else res.write(piece, more);
+    };
+    more();
+  },
+  withLength(_req, res, pieces) {
+    const body = Buffer.concat(pieces);
+    res.setHeader("Content-Length", body.length);
+    res.end(body);
+  },
+  asText: (_req, res, pieces) => res.end(Buffer.concat(pieces).toString("latin1"), "latin1"),
+  corked(_req, res, pieces) {
+    res.cork();
+    for (const piece of pieces) res.write(piece);
+    res.uncork();
+    setImmediate(() => res.end());
+  },
+  piped: (_req, res, pieces) => Readable.from(pieces).pipe(res),
+  inPipeline: (_req, res, pieces) => pipeline(Readable.from(pieces), res),
+  echo: (req, res) => req.pipe(res),
+  async echoLater(req, res) {
+    const chunks: Buffer[] = [];
+    for await (const chunk of req) chunks.push(chunk as Buffer);
+    res.end(Buffer.concat(chunks));
+  },
+};
+
+/** Sends several requests on one connection, and compares their answers when all have closed. */
+async function converse(random: Random): Promise<void> {
+  const bodies = Array.from({ length: random.integer(1, 6) }, () =>
+    Array.from({ length: random.integer(0, 12) }, (_, index) => {
+      return Buffer.alloc(random.integer(1, random.pick([100, 20_000, 70_000])), 97 + index);
+    }),
+  );
+  const names = bodies.map(() => random.pick(Object.keys(writers)));
+  let left = bodies.length * 2;
+  let onAll = (): void => {};
+  const all = new Promise<void>((resolve) => {
+    onAll = resolve;
+  });
+  const one = (): void => {
+    if (--left === 0) onAll();
+  };
+  const server = createServer((req, res) => {
+    const index = Number(req.url?.slice(1)) - 1;
+    res.on("close", one);
+    return writers[names[index]!]!(req, res, bodies[index]!);
+  });
+  server.on("requestError", (error: Error) => assert.fail(error));
+  const connection = new UnevenConnection(random, one);
+  server.emit("connection", connection);
+  const queues = bodies.map((pieces, index) => {
+    const id = index + 1;
+    connection.answers.set(id, []);
+    const isEcho = names[index]!.startsWith("echo");
+    const stdin = isEcho ? pieces.flatMap((piece) => wire.stream(wire.STDIN, id, piece)) : [];
+    const parts = { url: `/${id}`, method: isEcho ? "POST" : "GET" };
+    return [head(id, parts), ...stdin, wire.record(wire.STDIN, id)];
+  });
+  const feed = (): void => {
+    const waiting = queues.filter((queue) => queue.length > 0);
+    if (waiting.length === 0) return;
+    connection.push(random.pick(waiting).shift()!);
+    if (random.chance(0.5)) feed();
+    else setImmediate(feed);
+  };
+  feed();
+  await all;
+  for (const [index, pieces] of bodies.entries()) {
+    const answer = Buffer.concat(connection.answers.get(index + 1)!);
+    const body = answer.subarray(answer.indexOf("\r\n\r\n") + 4);
+    assert.ok(body.equals(Buffer.concat(pieces)), `${names[index]}: ${body.length} bytes`);
+  }
+  connection.destroy();
+}
+
+for (let seed = 1; seed <= 10; seed++) {
+  test(`answers and uploads arrive whole at any pace, seed ${seed}`, async () => {
+    for (let index = 0; index < 100; index++) await converse(new Random(seed, index));
+  });
+}
