@@ -38,6 +38,7 @@ export class RequestHead {
   scriptName = "";
   pathInfo = "";
   query = "";
+  serverSoftware = "";
   problem: HeadProblem | undefined = undefined;
 
   get isEncrypted(): boolean {
@@ -57,7 +58,6 @@ let joinsAll = false;
 /** The fields of `rawHeaders`, one for two of its entries. */
 const fields: Field[] = [];
 let fieldCount = 0;
-let isShuffled = false;
 
 /**
  * Reads the meta-variables of a request, in one pass over `params`.
@@ -80,7 +80,6 @@ export function readRequestHead(params: Buffer, limits: HeadLimits): RequestHead
   serial++;
   joinsAll = limits.joinDuplicateHeaders ?? false;
   fieldCount = 0;
-  isShuffled = false;
   const count = readPairs(params, readPair);
   text = "";
   view = NO_VIEW;
@@ -150,7 +149,7 @@ function addVariable(request: RequestHead, name: VariableName, value: string): v
       if (request.url === "") request.url = value;
       break;
     case Variable.SERVER_SOFTWARE:
-      isShuffled = value.startsWith("Caddy");
+      request.serverSoftware = value;
       break;
     case Variable.HTTP_HOST: // empty from Caddy and nginx where an HTTP/1.0 request has none
     case Variable.CONTENT_TYPE:
@@ -234,7 +233,7 @@ function isLength(value: string): boolean {
 }
 
 function finish(request: RequestHead): void {
-  if (isShuffled) sortHeaders(request.rawHeaders);
+  if (request.serverSoftware.startsWith("Caddy")) sortHeaders(request.rawHeaders);
   joinHeaders(request);
   if (request.contentLength < 0 && request.hasTransferEncoding) addTransferEncoding(request);
   const method = methods.get(request.method);

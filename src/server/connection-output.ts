@@ -62,7 +62,7 @@ export class ConnectionOutput {
     if (fitsSlab(request)) {
       const end = writeQueued(request);
       request.hasStdout ||= end > 0;
-      this.#sendSlab(request.isComplete ? writeEnd(outputSlab(), end, request) : end);
+      this.#sendSlab(request.mayEnd ? writeEnd(outputSlab(), end, request) : end);
       this.#flushed(request);
     } else {
       this.#flushChunks(request);
@@ -77,7 +77,7 @@ export class ConnectionOutput {
     request.hasStdout ||= length > 0;
     const isAll = chunks.length === 0;
     if (isAll) request.chunks = undefined;
-    const isLast = isAll && request.isComplete;
+    const isLast = isAll && request.mayEnd;
     const socket = this.#socket;
     socket.cork();
     for (const buffer of encodeChunks(request.requestId, taken, length)) socket.write(buffer);
@@ -103,7 +103,7 @@ export class ConnectionOutput {
   }
 
   #flushed(request: FastCGIRequest): void {
-    if (request.isComplete) this.#owner.onComplete(request);
+    if (request.mayEnd) this.#owner.onComplete(request);
     if (!request.isHolding) request.consumer?.onFlushed();
   }
 

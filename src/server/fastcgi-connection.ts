@@ -144,6 +144,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
       request.consumer?.onAbort();
     }
     if (request.isEnded) this.#onEndedStdin();
+    else if (request.endsAfterStdin && request.isComplete) this.output.flush(request);
   }
 
   /** The web server has sent all of a request that is answered already. */

@@ -26,8 +26,10 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   isHTTP = false;
   /** Bytes, or characters of `text`, that are queued here. */
   queuedLength = 0;
-  /** The answer is whole: FCGI_END_REQUEST follows what is queued. */
+  /** The answer is whole: FCGI_END_REQUEST follows what is queued, unless it has to wait. */
   isComplete = false;
+  /** FCGI_END_REQUEST has to wait for the end of STDIN. */
+  endsAfterStdin = false;
   /** Has output left that waits for its turn. */
   isWaiting = false;
   /** Is among those who wait for a turn: to send, or to hear that there is room. */
@@ -49,6 +51,11 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   constructor(connection: FastCGIConnection, requestId: number, role: number, keepConn: boolean) {
     super(requestId, role, keepConn);
     this.connection = connection;
+  }
+
+  /** Whether FCGI_END_REQUEST may follow what is queued. */
+  get mayEnd(): boolean {
+    return this.isComplete && (!this.endsAfterStdin || this.stdinEnded);
   }
 
   get writableLength(): number {

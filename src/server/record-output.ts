@@ -67,7 +67,7 @@ export function writeQueued(request: FastCGIRequest): number {
   }
   request.text = "";
   request.queuedLength = 0;
-  return offset === 8 ? 0 : closeStdout(request.requestId, offset - 8, request.isComplete);
+  return offset === 8 ? 0 : closeStdout(request.requestId, offset - 8, request.mayEnd);
 }
 
 /** Writes `Status: ` at byte 8 of the slab; one by one, eight bytes cost less than a call of `set()`. */

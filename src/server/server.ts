@@ -172,11 +172,6 @@ class ServerConnections implements ConnectionOwner {
       refuse(request, 431, `params exceed ${this.#settings.maxHeaderSize} bytes`);
       return;
     }
-    if (this.#openRequests > this.#settings.maxRequests) {
-      // A real answer: FCGI_END_REQUEST with OVERLOADED becomes an empty 200 behind Apache and hangs HAProxy.
-      refuse(request, 503, "the server has too many open requests");
-      return;
-    }
     let head: RequestHead;
     try {
       head = readRequestHead(request.params, this.#headLimits);
@@ -184,8 +179,13 @@ class ServerConnections implements ConnectionOwner {
       this.#reject(request, 400, error instanceof ProtocolError ? error.message : String(error));
       return;
     }
+    // h2o 2.2 ends itself (an assertion) when a kept connection is free before it has written all of an upload.
+    request.endsAfterStdin = request.keepConn && head.serverSoftware.startsWith("h2o/");
     const { problem } = head;
-    if (problem !== undefined) {
+    if (this.#openRequests > this.#settings.maxRequests) {
+      // A real answer: FCGI_END_REQUEST with OVERLOADED becomes an empty 200 behind Apache and hangs HAProxy.
+      refuse(request, 503, "the server has too many open requests", head.method);
+    } else if (problem !== undefined) {
       this.#reject(request, problem.statusCode, problem.message, head);
     } else if (mayHaveBody(head) && request.role === Role.RESPONDER) {
       // No length: whether there is a body is told by the first of STDIN.

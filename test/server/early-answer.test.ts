@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import { test } from "node:test";
+import * as wire from "../conformance/wire.ts";
+import { head, request, startServer } from "./peer.ts";
+
+const H2O = [["SERVER_SOFTWARE", "h2o/2.2.5"]] as const;
+const BODY = "in two pieces";
+
+for (const [length, keepConn, software, isHeld] of [
+  [BODY.length, true, "h2o/2.2.5", true],
+  [70_000, true, "h2o/2.2.5", true],
+  [BODY.length, false, "h2o/2.2.5", false],
+  [BODY.length, true, "nginx/1.22.1", false],
+] as const) {
+  const kept = keepConn ? "a kept connection" : "a connection of its own";
+  const when = isHeld ? "when the upload has ended" : "at once";
+  test(`an answer of ${length} bytes to ${software} that comes before the upload on ${kept} ends ${when}`, async (t) => {
+    const { open, server } = await startServer(t, {}, (_req, res) => res.end("x".repeat(length)));
+    const closed = new Promise<ServerResponse>((resolve) => {
+      server.on("request", (_req, res) => res.on("close", () => resolve(res)));
+    });
+    const link = await open();
+    const params = [["SERVER_SOFTWARE", software]] as const;
+    link.send(head(1, { method: "POST", body: BODY, keepConn, params }));
+    // The application has the `close` of its answer either way.
+    assert.ok((await closed).writableFinished);
+    await link.until("the answer", () => link.received > length);
+    const isEnded = () => link.records.some(({ type }) => type === wire.END_REQUEST);
+    if (isHeld) assert.ok(!isEnded());
+    else await link.until("END_REQUEST", isEnded);
+    link.send(wire.record(wire.STDIN, 1, Buffer.from(BODY)), wire.record(wire.STDIN, 1));
+    assert.equal((await link.answer(1)).text.length, length);
+    if (!keepConn) return;
+    link.send(request(1));
+    assert.equal((await link.answer(1)).status, 200);
+  });
+}
+
+test("an upload to h2o that was answered early and is cut short aborts its request", async (t) => {
+  const { open, server } = await startServer(t, {}, (_req, res) => res.end("done"));
+  const link = await open();
+  const aborted = once(server, "request").then(([req]) => once(req, "aborted"));
+  link.send(head(1, { method: "POST", body: BODY, params: H2O }));
+  await link.until("the answer", () => link.received > 0);
+  link.finish();
+  await aborted;
+  await link.until("the end", () => link.isClosed);
+});
