@@ -19,7 +19,9 @@ for (const [length, keepConn, software, isHeld] of [
   test(`an answer of ${length} bytes to ${software} that comes before the upload on ${kept} ends ${when}`, async (t) => {
     const { open, server } = await startServer(t, {}, (_req, res) => res.end("x".repeat(length)));
     const closed = new Promise<ServerResponse>((resolve) => {
-      server.on("request", (_req, res) => res.on("close", () => resolve(res)));
+      server.on("request", (_req, res: ServerResponse) => {
+        res.on("close", () => resolve(res));
+      });
     });
     const link = await open();
     const params = [["SERVER_SOFTWARE", software]] as const;
