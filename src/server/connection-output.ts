@@ -47,6 +47,11 @@ export class ConnectionOutput {
     this.isPlainSocket = socket instanceof Socket && !("encrypted" in socket);
   }
 
+  /** Whether nothing waits in the socket. */
+  get isEmpty(): boolean {
+    return this.#socket.writableLength === 0;
+  }
+
   /** Sends control records, at once. */
   write(bytes: Uint8Array): void {
     if (this.#socket.writable) this.#socket.write(bytes);

@@ -2,15 +2,13 @@ import type { Socket } from "node:net";
 import { decodeParams, isUnderModFcgid } from "../cgi/params.ts";
 import { ApplicationConnection } from "../connection/application.ts";
 import type { ApplicationHandler } from "../connection/application-request.ts";
-import { ProtocolStatus, RecordType } from "../protocol/constants.ts";
-import { encodeEndRequest, encodeStreamEnd } from "../protocol/record.ts";
+import { ProtocolStatus } from "../protocol/constants.ts";
+import { encodeEndRequest } from "../protocol/record.ts";
 import { ConnectionOutput } from "./connection-output.ts";
 import type { ConnectionOwner } from "./connection-owner.ts";
 import { FastCGIRequest } from "./fastcgi-request.ts";
+import { PeerProbe } from "./peer-probe.ts";
 
-const EMPTY = Buffer.alloc(0);
-/** Milliseconds after which a peer that may be gone is asked again; then at every sweep. */
-const PROBE_DELAYS = [1, 5, 25, 125];
 /** A record of version 0: tells the web server that the answer is broken, where no reset can. */
 const BROKEN_RECORD = Buffer.alloc(8);
 
@@ -27,7 +25,8 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   /** Our side has ended; the peer's may not have. */
   #hasEnded = false;
   #isServerClosing = false;
-  #isProbed = false;
+  /** Asks whether a peer that has ended its side is gone. */
+  #probe: PeerProbe | undefined = undefined;
   #lingered = 0;
   /** Requests so far. */
   requestCount = 0;
@@ -284,25 +283,13 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
       return;
     }
     this.#isClosing = true;
-    this.#probe();
-  }
-
-  /**
-   * Finds out whether the peer is gone or has only ended its side, as FIN says no more than that: writing to a
-   * closed connection brings a reset, and the next write hears of it. An empty FCGI_STDERR means nothing to a peer
-   * that still reads (5.3), later writes are empty altogether.
-   */
-  #probe(): void {
     const request = this.openRequests[0];
-    if (request === undefined || this.#isProbed) return;
-    this.#isProbed = true;
-    this.output.write(encodeStreamEnd(RecordType.STDERR, request.requestId));
-    for (const delay of PROBE_DELAYS) setTimeout(() => this.probeAgain(), delay).unref();
+    if (request !== undefined) this.#probe ??= new PeerProbe(this.output, request.requestId);
   }
 
   /** Asks once more whether a peer that has ended its side is gone. */
   probeAgain(): void {
-    if (this.#isProbed && this.socket.writableLength === 0) this.output.write(EMPTY);
+    this.#probe?.again();
   }
 
   #onClose(): void {
