@@ -125,22 +125,32 @@ function makeFile(folder: string): NodeJS.ProcessEnv {
   return { BENCH_FILE: path, BENCH_FILE_LENGTH: String(TRANSFER_LENGTH) };
 }
 
-function transfer(id: string, title: string, application: string, request: BenchRequest): BenchCase {
+function transfer(
+  id: string,
+  title: string,
+  application: string,
+  request: BenchRequest,
+  contenders: RequestCase["contenders"] = pair,
+): BenchCase {
   const megabytes = TRANSFER_LENGTH / 1e6;
   return direct(`transfer/${id}`, title, {
     application,
     request,
     connections: 1,
     megabytes,
+    contenders,
     prepare: makeFile,
   });
 }
 
 const transferCases = [
-  transfer("down/written", "100 MB down, written in pieces of 64 KB, with Content-Length", "bytes", {
-    ...browser,
-    url: "/written/length",
-  }),
+  transfer(
+    "down/written",
+    "100 MB down, written in pieces of 64 KB, with Content-Length",
+    "bytes",
+    { ...browser, url: "/written/length" },
+    [floor, ...pair],
+  ),
   transfer("down/chunked", "100 MB down, written in pieces of 64 KB, length unknown", "bytes", {
     ...browser,
     url: "/written/chunked",

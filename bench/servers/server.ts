@@ -14,7 +14,7 @@ import type { Listening, ServerCommand, ServerMemory } from "./messages.ts";
 const [kind = "", name = "", target = ""] = process.argv.slice(2);
 
 async function createServer(): Promise<Server> {
-  if (kind === "floor") return createFloor();
+  if (kind === "floor") return createFloor(name);
   const application = await applications[name]!();
   switch (kind) {
     case "ours": {
