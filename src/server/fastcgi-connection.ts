@@ -148,7 +148,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
 
   /** The web server has sent all of a request that is answered already. */
   #onEndedStdin(): void {
-    if (this.#hasEnded && this.#protocol.size === 0) this.socket.destroySoon();
+    if (this.#hasEnded && this.#protocol.size === 0) this.#destroySoon();
   }
 
   onData(request: FastCGIRequest, chunk: Buffer): void {
@@ -244,7 +244,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     } else {
       // A unix socket knows no reset.
       if (request.hasStdout && socket.writable) socket.write(BROKEN_RECORD);
-      socket.destroySoon();
+      this.#destroySoon();
     }
   }
 
@@ -267,10 +267,18 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
       socket.end(); // with input unread, a close would reset the connection under the last answer
     } else if (socket.writableLength > 0 || this.#isServerClosing) {
       // When the server closes, its `close` comes after those of the last request.
-      socket.destroySoon();
+      this.#destroySoon();
     } else {
       socket.destroy(); // all is the kernel's: no need to shut down first
     }
+  }
+
+  /** Destroys the connection when what was written has left. */
+  #destroySoon(): void {
+    const { socket } = this;
+    // A connection that was passed to the `connection` event may be any Duplex.
+    if (typeof socket.destroySoon === "function") socket.destroySoon();
+    else socket.end(() => socket.destroy());
   }
 
   #onEnd(): void {
@@ -279,7 +287,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
         this.#abandon(request);
     }
     if (this.isIdle) {
-      this.socket.destroySoon();
+      this.#destroySoon();
       return;
     }
     this.#isClosing = true;

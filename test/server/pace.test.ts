@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { test } from "node:test";
 import { createServer } from "../../src/index.ts";
-import { RecordParser, RecordType } from "../../src/protocol/index.ts";
+import { type FastCGIRecord, RecordParser, RecordType } from "../../src/protocol/index.ts";
 import * as wire from "../conformance/wire.ts";
 import { Random } from "../fuzz/random.ts";
-import { head } from "./peer.ts";
+import { head, request } from "./peer.ts";
 
 /** A web server's connection that takes output, and brings input, at a random pace. */
 class UnevenConnection extends Duplex {
@@ -33,15 +34,25 @@ class UnevenConnection extends Duplex {
   }
 
   #take(bytes: Buffer, callback: () => void): void {
-    for (const { type, requestId, content } of this.#parser.push(bytes)) {
-      if (type === RecordType.STDOUT) this.answers.get(requestId)!.push(content);
-      if (type === RecordType.END_REQUEST) this.#onAnswer(requestId);
-    }
+    this.#read(bytes);
     const pace = this.#random.integer(0, 3);
     if (pace === 0) callback();
     else if (pace === 1) process.nextTick(callback);
     else if (pace === 2) setImmediate(callback);
     else setImmediate(() => setImmediate(callback));
+  }
+
+  #read(bytes: Buffer): void {
+    let records: readonly FastCGIRecord[];
+    try {
+      records = this.#parser.push(bytes);
+    } catch {
+      return; // a record of version 0 says that an answer broke off
+    }
+    for (const { type, requestId, content } of records) {
+      if (type === RecordType.STDOUT) this.answers.get(requestId)!.push(content);
+      if (type === RecordType.END_REQUEST) this.#onAnswer(requestId);
+    }
   }
 }
 
@@ -157,7 +168,85 @@ async function converse(random: Random): Promise<void> {
   connection.destroy();
 }
 
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** How a request or its connection may come to an early end. */
+const ends = {
+  abort: (connection: Duplex, id: number) => connection.push(wire.record(wire.ABORT_REQUEST, id)),
+  leave: (connection: Duplex) => connection.destroy(),
+  finish: (connection: Duplex) => connection.push(null),
+  garbage: (connection: Duplex) => connection.push(Buffer.alloc(8, "G")),
+} as const;
+
+/** What an application may do to its request, beside answering. */
+const faults: Record<string, (req: IncomingMessage, res: ServerResponse) => void> = {
+  nothing: () => {},
+  destroyResponse: (_req, res) => res.destroy(),
+  destroyRequest: (req) => req.destroy(),
+  destroySocket: (req) => req.socket.destroy(),
+  error: (_req, res) => res.destroy(new Error("of the application")),
+  late: (_req, res) => res.on("close", () => res.write("too late")),
+};
+
+/** Lets requests end in any way; each has to hear `close`, and none may stay in the server's count. */
+async function quarrel(random: Random): Promise<void> {
+  const count = random.integer(1, 6);
+  const pieces = Array.from({ length: 6 }, () => Buffer.alloc(random.integer(1, 50_000), "x"));
+  const closed: Promise<unknown>[] = [];
+  const server = createServer({ maxRequests: count }, (req, res) => {
+    closed.push(once(res, "close"));
+    for (const stream of [req, res]) stream.on("error", () => {});
+    if (req.url === "/last") {
+      // All have to be open at once.
+      waiting.push(() => res.end("last"));
+      if (waiting.length === count) for (const end of waiting) end();
+      return undefined;
+    }
+    const fault = random.pick(Object.keys(faults));
+    setImmediate(() => faults[fault]!(req, res));
+    if (random.chance(0.1)) throw new Error("of the application");
+    return writers[random.pick(Object.keys(writers))]!(req, res, pieces);
+  });
+  const waiting: (() => void)[] = [];
+  server.on("requestError", () => {});
+  const connection = new UnevenConnection(random, () => {});
+  connection.on("error", () => {});
+  server.emit("connection", connection);
+  const end = random.pick(Object.keys(ends)) as keyof typeof ends;
+  for (let id = 1; id <= count; id++) {
+    connection.answers.set(id, []);
+    const body = random.chance(0.5) ? Buffer.alloc(random.integer(1, 50_000)) : undefined;
+    connection.push(
+      head(id, { url: `/${id}`, keepConn: random.chance(0.8), ...(body && { body, method: "POST" }) }),
+    );
+    if (body !== undefined) connection.push(wire.stream(wire.STDIN, id, body));
+    if (random.chance(0.7)) connection.push(wire.record(wire.STDIN, id));
+  }
+  for (let turns = random.integer(0, 6); turns > 0; turns--) await turn();
+  if (!connection.destroyed) ends[end](connection, random.integer(1, count));
+  for (let turns = random.integer(0, 6); turns > 0; turns--) await turn();
+  connection.destroy();
+  await Promise.all(closed);
+  // As many again as are allowed: one of the earlier requests still counted would be one too many.
+  closed.length = 0;
+  let answers = 0;
+  await new Promise<void>((resolve, reject) => {
+    const last = new UnevenConnection(random, (id) => {
+      const text = Buffer.concat(last.answers.get(id)!).toString();
+      if (!text.endsWith("last")) reject(new Error(text));
+      if (++answers === count) resolve();
+    });
+    server.emit("connection", last);
+    for (let id = 1; id <= count; id++) last.answers.set(id, []);
+    for (let id = 1; id <= count; id++) last.push(request(id, { url: "/last" }));
+  });
+}
+
 for (let seed = 1; seed <= 10; seed++) {
+  test(`requests that end early all close, and leave nothing behind, seed ${seed}`, async () => {
+    for (let index = 0; index < 100; index++) await quarrel(new Random(seed, index));
+  });
+
   test(`answers and uploads arrive whole at any pace, seed ${seed}`, async () => {
     for (let index = 0; index < 100; index++) await converse(new Random(seed, index));
   });
