@@ -24,6 +24,9 @@ export interface BenchCase {
   run(bench: Bench): CaseResult | Promise<CaseResult>;
 }
 
+/** Of the cases that a target is set for. */
+const GENERATIONS = 3;
+
 const everybody = [floor, ...pair, ...peers];
 const browser: BenchRequest = { fields: BROWSER_FIELDS };
 const small: BenchRequest = { fields: SIX_FIELDS };
@@ -44,10 +47,12 @@ function direct(id: string, title: string, rest: Rest = {}): BenchCase {
 const helloCases = [
   direct("hello/kept", "Hello world, browser's header fields, kept connections", {
     contenders: [floor, ...pair],
+    generations: GENERATIONS,
   }),
   direct("hello/new", "Hello world, browser's header fields, one connection per request", {
     contenders: [floor, ...pair],
     keep: false,
+    generations: GENERATIONS,
   }),
   direct("hello/6-fields/kept", "Hello world, 6 header fields, kept connections", {
     request: small,
@@ -85,11 +90,13 @@ const applicationCases = [
   direct("express/kept", "Express 5, JSON route, kept connections", {
     application: "express",
     request: book,
+    generations: GENERATIONS,
   }),
   direct("express/new", "Express 5, JSON route, one connection per request", {
     application: "express",
     request: book,
     keep: false,
+    generations: GENERATIONS,
   }),
   direct("post/kept", "POST of 1 KB of JSON, kept connections", { application: "post", request: post }),
   direct("post/new", "POST of 1 KB of JSON, one connection per request", {

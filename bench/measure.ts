@@ -40,6 +40,8 @@ export interface RequestCase {
   readonly nodeArgs?: readonly string[];
   /** Fewer rounds than elsewhere, for points of a curve. */
   readonly mostRounds?: number;
+  /** Processes of each contender, one after the other: two of the same code can differ by 5 %. */
+  readonly generations?: number;
   readonly contenders?: readonly Contender[];
   /** Makes what the application needs in a folder, and the variables that say where it is. */
   readonly prepare?: (folder: string) => NodeJS.ProcessEnv;
@@ -57,11 +59,29 @@ export interface Entry {
 
 /** Measures the contenders of a case in turn, round after round. */
 export async function measureRequests(bench: Bench, benchCase: RequestCase): Promise<CaseResult> {
+  const contenders = (benchCase.contenders ?? pair).filter((contender) => contender.isInstalled());
+  const rounds = new Map(contenders.map((contender): [Contender, Round[]] => [contender, []]));
+  const generations = bench.plan.isQuick ? 1 : (benchCase.generations ?? 1);
+  for (let generation = 0; generation < generations; generation++) {
+    const entries = await measureGeneration(bench, benchCase, contenders);
+    for (const entry of entries) rounds.get(entry.contender)!.push(...entry.rounds);
+    contenders.reverse();
+  }
+  const { id, title, megabytes } = benchCase;
+  const unit = megabytes === undefined ? "µs CPU per request" : "µs CPU per MB";
+  const measurements = [...rounds].map(([contender, list]) => summary(contender.name, list));
+  return { id, title, unit, measurements };
+}
+
+/** Starts a process for each contender, and measures them. */
+async function measureGeneration(
+  bench: Bench,
+  benchCase: RequestCase,
+  contenders: readonly Contender[],
+): Promise<Entry[]> {
   const entries: Entry[] = [];
   try {
-    for (const contender of benchCase.contenders ?? pair) {
-      if (contender.isInstalled()) entries.push(await startEntry(bench, benchCase, contender));
-    }
+    for (const contender of contenders) entries.push(await startEntry(bench, benchCase, contender));
     await checkAnswers(bench, entries);
     const { warmupMs, warmupRequests, roundMs } = bench.plan;
     const warmup = benchCase.megabytes === undefined ? warmupRequests : WARMUP_TRANSFERS;
@@ -75,9 +95,7 @@ export async function measureRequests(bench: Bench, benchCase: RequestCase): Pro
   } finally {
     await Promise.all(entries.map(({ server }) => server.stop()));
   }
-  const { id, title, megabytes } = benchCase;
-  const unit = megabytes === undefined ? "µs CPU per request" : "µs CPU per MB";
-  return { id, title, unit, measurements: entries.map(summarise) };
+  return entries;
 }
 
 /** Starts a server and prepares the requests for it. */
@@ -173,10 +191,6 @@ function watchMemory(pid: number, isWanted: boolean): { stop(): Promise<number> 
       return watching;
     },
   };
-}
-
-function summarise({ contender, rounds }: Entry): Measurement {
-  return summary(contender.name, rounds);
 }
 
 /** The medians of rounds. */
