@@ -131,8 +131,12 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
         if (rest === 0 && request !== undefined && !request.isEnded) this.#handler.onAbort(request);
         break;
       case RecordType.BEGIN_REQUEST:
-        this.#gathered += chunk.toString("latin1", start, end);
-        if (rest === 0) this.#begin(this.#gathered);
+        if (end - start === 8) {
+          this.#begin(chunk, start);
+        } else {
+          this.#gathered += chunk.toString("latin1", start, end);
+          if (rest === 0) this.#begin(Buffer.from(this.#gathered, "latin1"), 0);
+        }
         break;
       case RecordType.GET_VALUES:
         if (this.#requestId !== NULL_REQUEST_ID) break;
@@ -201,7 +205,8 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
     }
   }
 
-  #begin(body: string): void {
+  /** Takes the body of FCGI_BEGIN_REQUEST, which lies at `start`. */
+  #begin(bytes: Buffer, start: number): void {
     const requestId = this.#requestId;
     if (requestId === NULL_REQUEST_ID) {
       throw new ProtocolError("ERR_FCGI_RECORD", "FCGI_BEGIN_REQUEST has request id 0");
@@ -217,8 +222,8 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
       this.forget(earlier);
       this.#handler.onReplaced(earlier);
     }
-    const role = (body.charCodeAt(0) << 8) | body.charCodeAt(1);
-    const keepConn = (body.charCodeAt(2) & KEEP_CONN) !== 0;
+    const role = (bytes[start]! << 8) | bytes[start + 1]!;
+    const keepConn = (bytes[start + 2]! & KEEP_CONN) !== 0;
     if (!this.#limits.roles.has(role)) {
       this.#refuse(requestId, ProtocolStatus.UNKNOWN_ROLE, keepConn);
     } else if (this.#openSize >= this.#limits.maxRequestsPerConnection) {

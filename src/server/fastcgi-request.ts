@@ -8,8 +8,10 @@ const WORTH_SENDING = 98304;
 const MAX_QUEUED_LENGTH = 262144;
 const STATUS = Buffer.from("Status: ");
 
-/** Encodings that a record can take as they are; text in others is decoded when it is written. */
-const ONE_STEP: ReadonlySet<string> = new Set(["utf8", "utf-8", "latin1", "binary"]);
+/** Whether text of this encoding can wait as it is; of others it is decoded when it is written. */
+function canWait(encoding: BufferEncoding): boolean {
+  return encoding === "utf8" || encoding === "latin1" || encoding === "utf-8" || encoding === "binary";
+}
 
 /**
  * One request of a {@link FastCGIConnection}, and its output that waits to be sent.
@@ -67,7 +69,7 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   }
 
   writeHTTP(text: string, encoding: BufferEncoding): void {
-    if (this.chunks === undefined && this.text === "" && ONE_STEP.has(encoding)) {
+    if (this.chunks === undefined && this.text === "" && canWait(encoding)) {
       this.write(text, encoding);
       this.isHTTP = this.text !== "";
     } else {
@@ -77,7 +79,7 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
 
   write(data: string | Uint8Array, encoding: BufferEncoding): void {
     if (this.isEnded || this.isComplete || data.length === 0) return;
-    if (typeof data === "string" && this.chunks === undefined && this.text === "" && ONE_STEP.has(encoding)) {
+    if (typeof data === "string" && this.chunks === undefined && this.text === "" && canWait(encoding)) {
       this.text = data;
       this.textEncoding = encoding;
       this.queuedLength = data.length;
