@@ -8,13 +8,11 @@ import type { Plan } from "./measure.ts";
 import { isPinned, versionOf } from "./processes.ts";
 import { markdown } from "./report.ts";
 import type { BenchResults, CaseResult } from "./results.ts";
-
-const START = "<!-- results -->";
-const END = "<!-- end of results -->";
+import { summaryMarkdown } from "./summary.ts";
 
 /**
- * Writes results.json, results.svg and scaling.svg into a folder, and the tables into its README.md if it has
- * one with a place for them.
+ * Writes results.json, results.svg and scaling.svg into a folder, the tables into its README.md, and the most
+ * important of them into README.md of the folder above, where these have a place for them.
  *
  * @param isUpdate whether the cases replace those of the same id in results.json and leave the others
  */
@@ -33,12 +31,18 @@ export function writeResults(
   writeFileSync(file, `${JSON.stringify(results, undefined, 1)}\n`);
   writeFileSync(join(folder, "results.svg"), drawResults(results));
   writeFileSync(join(folder, "scaling.svg"), drawScaling(results));
-  const readme = join(folder, "README.md");
-  if (!existsSync(readme)) return;
-  const text = readFileSync(readme, "utf8");
-  const [before, after] = [text.indexOf(START), text.indexOf(END)];
+  replacePart(join(folder, "README.md"), "results", () => markdown(results));
+  replacePart(join(folder, "..", "README.md"), "speed", () => summaryMarkdown(results));
+}
+
+/** Replaces what stands between two comments. */
+function replacePart(file: string, name: string, write: () => string): void {
+  if (!existsSync(file)) return;
+  const text = readFileSync(file, "utf8");
+  const start = `<!-- ${name} -->`;
+  const [before, after] = [text.indexOf(start), text.indexOf(`<!-- /${name} -->`)];
   if (before < 0 || after < 0) return;
-  writeFileSync(readme, `${text.slice(0, before)}${START}\n\n${markdown(results)}\n${text.slice(after)}`);
+  writeFileSync(file, `${text.slice(0, before)}${start}\n\n${write()}\n${text.slice(after)}`);
 }
 
 function circumstances(plan: Plan): Omit<BenchResults, "cases"> {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import type { BenchResults } from "../bench/results.ts";
+import { summaryMarkdown } from "../bench/summary.ts";
 import { renderDifferences } from "./suite/differences.ts";
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
@@ -8,6 +10,12 @@ const read = (path: string): string => readFileSync(new URL(`../${path}`, import
 test("README holds the generated table of what front ends do otherwise", () => {
   const table = /<!-- differences -->\n([\s\S]*?)\n<!-- \/differences -->/.exec(read("README.md"))?.[1];
   assert.equal(table?.trim(), renderDifferences().trim(), "print it with `npx tsx test/suite/table.ts`");
+});
+
+test("README holds the figures of the last whole run of the benchmark", () => {
+  const part = /<!-- speed -->\n([\s\S]*?)\n<!-- \/speed -->/.exec(read("README.md"))?.[1];
+  const results = JSON.parse(read("bench/results.json")) as BenchResults;
+  assert.equal(part?.trim(), summaryMarkdown(results).trim(), "write it with `npm run bench`");
 });
 
 test("links of README and CHANGELOG to files lead somewhere", () => {

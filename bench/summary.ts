@@ -1,0 +1,51 @@
+import { number } from "./report.ts";
+import { type BenchResults, type CaseResult, type Measurement, ratio } from "./results.ts";
+
+/** The cases that README shows, and how it calls them. */
+const ROWS: readonly (readonly [id: string, title: string])[] = [
+  ["hello/kept", "Hello world, a browser's header fields, kept connections"],
+  ["hello/new", "The same, one connection per request"],
+  ["hello/6-fields/kept", "Hello world, 6 header fields, kept connections"],
+  ["express/kept", "Express 5, JSON route, kept connections"],
+  ["express/new", "The same, one connection per request"],
+  ["post/kept", "POST of 1 KB of JSON, kept connections"],
+  ["nginx/kept", "Behind nginx, a browser's header fields, kept connections"],
+  ["nginx/new", "The same, one connection per request"],
+  ["nginx/minimum", "Behind nginx, as few header fields as it sends"],
+  ["caddy/default", "Behind Caddy as it comes: FastCGI new, HTTP kept"],
+  ["caddy/new", "Behind Caddy, one connection per request for both"],
+  ["answer/64k/buffer", "Answer of 64 KB as a buffer"],
+  ["transfer/down/written", "100 MB down, written in pieces of 64 KB (per MB)"],
+  ["transfer/down/file", "100 MB down, a file piped (per MB)"],
+  ["transfer/up", "100 MB up (per MB)"],
+];
+const PEERS: readonly string[] = ["php-fpm", "Go net/http/fcgi", "libfcgi", "node-fastcgi"];
+
+/** What README says of a run: the cases that matter most, and the peers. */
+export function summaryMarkdown({ date, machine, versions, cases }: BenchResults): string {
+  const find = (id: string): CaseResult => cases.find((result) => result.id === id)!;
+  const server = (result: CaseResult, name: string): Measurement | undefined =>
+    result.measurements.find((measurement) => measurement.name.startsWith(name));
+  const row = ([id, title]: (typeof ROWS)[number]): string => {
+    const result = find(id);
+    const values = ["serve-fastcgi", "node:http"].map((name) => number(server(result, name)?.value ?? 0));
+    return `| ${[title, ...values, ratio(result)?.toFixed(2) ?? ""].join(" | ")} |`;
+  };
+  const small = find("hello/6-fields/kept");
+  const cost = (name: string): string => `${number(server(small, name)?.value ?? 0)} µs`;
+  const peers = PEERS.filter((name) => server(small, name) !== undefined);
+  const transfer = find("transfer/down/written");
+  const floorOfTransfer = number(server(transfer, "bare")?.value ?? 0);
+  return `${date}, Node.js ${versions["Node.js"]?.slice(1)}, ${machine.cores} cores of a shared virtual machine:
+read the ratios, which move by a twentieth from run to run, not the absolutes.
+
+| µs of CPU per request | serve-fastcgi | node:http | ratio |
+| --- | ---: | ---: | ---: |
+${ROWS.map(row).join("\n")}
+
+Other FastCGI servers, hello world with 6 header fields on kept connections (node-fastcgi closes them):
+${peers.map((name) => `${name} ${cost(name)}`).join(", ")}; serve-fastcgi ${cost("serve-fastcgi")}. A bare \`net\` server that
+sends bytes made beforehand, the least that anything in Node.js can cost, takes ${cost("bare")}, and ${floorOfTransfer} µs for a
+megabyte down.
+`;
+}
