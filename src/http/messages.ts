@@ -11,9 +11,9 @@ import type { RequestHead } from "../cgi/request-head.ts";
 import { failRequest } from "./request-failure.ts";
 import type { RequestSocket } from "./request-socket.ts";
 
-// The channels on which node:http itself publishes, with the same messages.
+// The channels on which node:http itself publishes, with the same messages; ServerResponse publishes its own
+// creation, where Node.js does.
 const requestStart = channel("http.server.request.start");
-const responseCreated = channel("http.server.response.created");
 const responseFinish = channel("http.server.response.finish");
 
 /** `ServerResponse` with the second argument that node:http itself passes. */
@@ -76,7 +76,6 @@ export function emitRequest(
   res.removeHeader("connection");
   res.removeHeader("transfer-encoding");
   socket.attach(req, res);
-  if (responseCreated.hasSubscribers) responseCreated.publish({ request: req, response: res });
   if (requestStart.hasSubscribers) {
     requestStart.publish({ request: req, response: res, socket, server });
   }
