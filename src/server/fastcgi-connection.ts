@@ -9,6 +9,8 @@ import type { ConnectionOwner } from "./connection-owner.ts";
 import { FastCGIRequest } from "./fastcgi-request.ts";
 import { PeerProbe } from "./peer-probe.ts";
 
+/** Bytes of memory that a piece of a body takes beside its content: one of one byte each is as good as full. */
+const PIECE_OVERHEAD = 200;
 /** A record of version 0: tells the web server that the answer is broken, where no reset can. */
 const BROKEN_RECORD = Buffer.alloc(8);
 
@@ -125,7 +127,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   }
 
   #holdBack(request: FastCGIRequest, length: number): void {
-    request.stdinAhead += length;
+    request.stdinAhead += length + PIECE_OVERHEAD;
     // Neighbours on a connection are held up by a pause, those too that are still to come: they get some room.
     if (!request.keepConn || request.stdinAhead >= this.#owner.maxStdinAhead) {
       this.#paused ??= new Set();

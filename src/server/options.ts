@@ -31,8 +31,9 @@ export interface FastCGIServerOptions extends ServerOptions {
    */
   maxRequests?: number | undefined;
   /**
-   * STDIN that a request may hold unread where its connection may carry others (FCGI_KEEP_CONN); beyond it the
-   * connection is paused for all of them. Without FCGI_KEEP_CONN it is paused at Node's own high-water mark.
+   * STDIN that a request may hold unread where its connection may carry others (FCGI_KEEP_CONN), in bytes, each
+   * record counted with 200 more, which it takes in memory; beyond it the connection is paused for all of them.
+   * Without FCGI_KEEP_CONN it is paused at Node's own high-water mark.
    * @defaultValue 524288
    */
   maxStdinAhead?: number | undefined;

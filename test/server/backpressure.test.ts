@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { IncomingMessage } from "node:http";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
 import { createServer } from "../../src/index.ts";
@@ -176,6 +177,31 @@ for (const highWaterMark of [undefined, 1, 4 * MEBIBYTE]) {
     }
   });
 }
+
+test("a body in records of one byte that nobody reads is held back by the memory that it takes", async (t) => {
+  let unread: IncomingMessage | undefined;
+  const { open } = await startServer(t, {}, (req, res) => {
+    if (req.url === "/turn") {
+      res.end();
+    } else {
+      unread = req;
+      req.on("error", () => {});
+    }
+  });
+  const [link, other] = [await open(), await open()];
+  const count = 500_000;
+  link.send(head(1, { method: "POST", params: [["CONTENT_LENGTH", String(count)]] }));
+  const records = Buffer.concat(
+    Array.from({ length: 5000 }, () => wire.record(wire.STDIN, 1, Buffer.of(65))),
+  );
+  for (let sent = 0; sent < count; sent += 5000) link.send(records);
+  for (let id = 1; id <= 50; id++) {
+    other.send(request(id, { url: "/turn" }));
+    await other.answer(id);
+  }
+  assert.ok(unread !== undefined && unread.readableLength > 0);
+  assert.ok(unread.readableLength < 40_000, `${unread.readableLength} pieces are held`);
+});
 
 test("a body is delivered in full through any number of pauses", async (t) => {
   const { open } = await startServer(t, {}, async (req, res) => {
