@@ -102,7 +102,7 @@ export class ClientConnection implements WebServerHandler<Exchange> {
     // On a connection that is to be closed, too: FIN alone could mean that only we have no more to say.
     this.#send(this.#protocol.abort(requestId));
     const isAlone = this.#exchanges.size === 0;
-    if (!exchange.keepConn || (this.#socket.connecting && isAlone)) {
+    if (isAlone && (!exchange.keepConn || this.#socket.connecting)) {
       this.destroy();
       return;
     }
