@@ -123,7 +123,8 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
       request.consumer?.onStdin(content);
       if (request.stdinRemaining === 0) request.consumer?.onStdinEnd();
     }
-    if (request.isPaused) this.#holdBack(request, chunk.length);
+    if (request.stdinRemaining === 0) this.resume(request);
+    else if (request.isPaused) this.#holdBack(request, chunk.length);
   }
 
   #holdBack(request: FastCGIRequest, length: number): void {
@@ -144,6 +145,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
       this.abortRequest(request);
       request.consumer?.onAbort();
     }
+    this.resume(request);
     if (request.isEnded) this.#onEndedStdin();
     else if (request.endsAfterStdin && request.isComplete) this.output.flush(request);
   }
@@ -160,6 +162,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
 
   onDataEnd(request: FastCGIRequest): void {
     request.consumer?.onDataEnd?.();
+    this.resume(request);
   }
 
   onAbort(request: FastCGIRequest): void {
@@ -169,6 +172,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   }
 
   onReplaced(request: FastCGIRequest): void {
+    this.resume(request); // nobody will read what is left of its body
     request.consumer?.onAbort();
   }
 
@@ -186,6 +190,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     request.isPaused = true;
   }
 
+  /** Reads on, as far as this request goes: it is read, or nothing more of it is to come, or nobody will read it. */
   resume(request: FastCGIRequest): void {
     if (!request.isPaused) return;
     request.isPaused = false;

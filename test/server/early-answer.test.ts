@@ -50,3 +50,66 @@ test("an upload to h2o that was answered early and is cut short aborts its reque
   await aborted;
   await link.until("the end", () => link.isClosed);
 });
+
+for (const length of [100_000, 1_000_000]) {
+  for (const isAnnounced of [true, false]) {
+    const kind = `${length} bytes of ${isAnnounced ? "a known" : "an unknown"} length`;
+
+    test(`after an upload of ${kind} that was not read the connection is read on for its neighbours`, async (t) => {
+      const { open } = await startServer(t, {}, (req, res) => {
+        if (req.url === "/early") res.end("early");
+        else req.pipe(res);
+      });
+      const link = await open();
+      link.send(head(2, { method: "POST", body: "neighbour" }));
+      const params = isAnnounced ? [] : ([["HTTP_TRANSFER_ENCODING", "chunked"]] as const);
+      const body = Buffer.alloc(length, "x");
+      const announced = isAnnounced ? { body } : {};
+      link.send(head(1, { url: "/early", method: "POST", keepConn: false, params, ...announced }));
+      assert.equal((await link.answer(1)).text, "early");
+      link.send(wire.stream(wire.STDIN, 1, body), wire.record(wire.STDIN, 1));
+      // Answers on another connection show that the server has read what is there of the upload.
+      const other = await open();
+      for (let id = 1; id <= 20; id++) {
+        other.send(request(id));
+        await other.answer(id);
+      }
+      link.send(wire.record(wire.STDIN, 2, Buffer.from("neighbour")), wire.record(wire.STDIN, 2));
+      assert.equal((await link.answer(2)).text, "neighbour");
+    });
+
+    test(`a web server that leaves after an upload of ${kind} is missed at once`, async (t) => {
+      let onRead = (): void => {};
+      const read = new Promise<void>((resolve) => {
+        onRead = resolve;
+      });
+      const { open, server } = await startServer(t, {}, (req) => {
+        req.on("end", onRead).resume();
+      });
+      const closed = once(server, "request").then(([, res]) => once(res, "close"));
+      const link = await open();
+      const params = isAnnounced ? [] : ([["HTTP_TRANSFER_ENCODING", "chunked"]] as const);
+      const body = Buffer.alloc(length, "x");
+      const announced = isAnnounced ? { body } : {};
+      link.send(head(1, { method: "POST", keepConn: false, params, ...announced }));
+      link.send(wire.stream(wire.STDIN, 1, body), wire.record(wire.STDIN, 1));
+      await read;
+      link.destroy();
+      await closed;
+    });
+  }
+}
+
+test("a request whose id is taken again before its upload was read does not leave the connection paused", async (t) => {
+  const { open } = await startServer(t, { maxStdinAhead: 1000 }, (req, res) => {
+    if (req.url === "/early") res.end("early");
+    else req.pipe(res);
+  });
+  const link = await open();
+  link.send(head(1, { url: "/early", method: "POST", body: "x".repeat(100_000) }));
+  assert.equal((await link.answer(1)).text, "early");
+  const rest = wire.stream(wire.STDIN, 1, Buffer.alloc(60_000, "x"));
+  // In one piece: the application has no turn in which to throw the body away.
+  link.send(rest, request(1, { method: "POST", body: "second" }));
+  assert.equal((await link.answer(1)).text, "second");
+});
