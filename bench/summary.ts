@@ -37,7 +37,7 @@ export function summaryMarkdown({ date, machine, versions, cases }: BenchResults
   const transfer = find("transfer/down/written");
   const floorOfTransfer = number(server(transfer, "bare")?.value ?? 0);
   return `${date}, Node.js ${versions["Node.js"]?.slice(1)}, ${machine.cores} cores of a shared virtual machine:
-read the ratios, which move by a twentieth from run to run, not the absolutes.
+read the ratios, which move by up to a tenth from run to run, not the absolutes.
 
 | µs of CPU per request | serve-fastcgi | node:http | ratio |
 | --- | ---: | ---: | ---: |
