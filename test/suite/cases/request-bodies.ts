@@ -216,8 +216,9 @@ export const requestBodies: readonly Case[] = [
       await sending;
       const answer = await connection.answer();
       assert.equal(answer.body.toString(), String(total));
+      // What was read at full speed is garbage that Node.js may not have collected yet: some 50 MB, as over HTTP.
       const growth = (await exchange.report()).memory.rss - before;
-      assert.ok(growth < 64 * MEGABYTE, `memory grew by ${growth} bytes`);
+      assert.ok(growth < total * 0.6, `memory grew by ${growth} bytes after it was read`);
       connection.destroy();
     },
   },
