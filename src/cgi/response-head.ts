@@ -16,6 +16,11 @@ export interface ResponseHead {
   hasLocation: boolean;
 }
 
+/** Puts `Status: ` in the place of `HTTP/1.1 `, which an HTTP response head begins with. */
+export function toStatusField(text: string): string {
+  return `Status: ${text.slice(9)}`;
+}
+
 /** One for all: it is read at once, and answers are many. */
 const result: ResponseHead = {
   end: 0,

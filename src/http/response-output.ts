@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { translateResponseHead } from "../cgi/response-head.ts";
+import { toStatusField, translateResponseHead } from "../cgi/response-head.ts";
 import type { RequestTransport } from "./request-transport.ts";
 
 /** Characters of a body from which on it is not kept together with its head. */
@@ -60,7 +60,7 @@ export class ResponseOutput {
     if (text.length - end > LARGE_LENGTH && hasBody) {
       // A large body is encoded once, by itself, and then has a length.
       this.#remaining = head.contentLength;
-      this.#transport.write(head.text ?? `Status: ${text.slice(9, end)}`, "latin1");
+      this.#transport.write(head.text ?? toStatusField(text.slice(0, end)), "latin1");
       this.#writeBody(Buffer.from(text.slice(end), encoding), encoding);
       return;
     }
@@ -68,7 +68,7 @@ export class ResponseOutput {
       const length = bodyLength(text, end, encoding);
       if (length > head.contentLength) {
         this.#remaining = head.contentLength;
-        this.#transport.write(head.text ?? `Status: ${text.slice(9, end)}`, "latin1");
+        this.#transport.write(head.text ?? toStatusField(text.slice(0, end)), "latin1");
         this.#writeBody(text.slice(end), encoding);
         return;
       }

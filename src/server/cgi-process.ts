@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { RequestListener } from "node:http";
 import { splitMount } from "../cgi/mount.ts";
 import { type RequestHead, readRequestHead } from "../cgi/request-head.ts";
+import { toStatusField } from "../cgi/response-head.ts";
 import { emitRequest, readMessageOptions } from "../http/messages.ts";
 import { RequestSocket } from "../http/request-socket.ts";
 import type { RequestConsumer, RequestTransport } from "../http/request-transport.ts";
@@ -101,7 +102,7 @@ class ProcessRequest implements RequestTransport {
   }
 
   writeHTTP(text: string, encoding: BufferEncoding): void {
-    this.write(`Status: ${text.slice(9)}`, encoding);
+    this.write(toStatusField(text), encoding);
   }
   write(data: string | Uint8Array, encoding: BufferEncoding): void {
     if (data.length > 0) this.#queue.push(typeof data === "string" ? Buffer.from(data, encoding) : data);

@@ -1,3 +1,4 @@
+import { toStatusField } from "../cgi/response-head.ts";
 import { ApplicationRequest } from "../connection/application-request.ts";
 import type { RequestConsumer, RequestTransport } from "../http/request-transport.ts";
 import type { FastCGIConnection } from "./fastcgi-connection.ts";
@@ -6,7 +7,6 @@ import type { FastCGIConnection } from "./fastcgi-connection.ts";
 const WORTH_SENDING = 98304;
 /** Bytes that a request may queue while the operating system takes all it is given. */
 const MAX_QUEUED_LENGTH = 262144;
-const STATUS = Buffer.from("Status: ");
 
 /** Whether text of this encoding can wait as it is; of others it is decoded when it is written. */
 function canWait(encoding: BufferEncoding): boolean {
@@ -73,7 +73,7 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
       this.write(text, encoding);
       this.isHTTP = this.text !== "";
     } else {
-      this.write(toCGI(text), encoding);
+      this.write(toStatusField(text), encoding);
     }
   }
 
@@ -95,12 +95,8 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   takeText(): Uint8Array[] {
     this.chunks ??= [];
     if (this.text !== "") {
-      let bytes = Buffer.from(this.text, this.textEncoding);
-      if (this.isHTTP) {
-        bytes = bytes.subarray(1); // `Status: ` is one shorter than `HTTP/1.1 `
-        bytes.set(STATUS);
-        this.isHTTP = false;
-      }
+      const bytes = Buffer.from(this.isHTTP ? toStatusField(this.text) : this.text, this.textEncoding);
+      this.isHTTP = false;
       this.chunks.unshift(bytes);
       this.queuedLength += bytes.length - this.text.length;
       this.text = "";
@@ -155,8 +151,4 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   abort(): void {
     this.connection.abortRequest(this);
   }
-}
-
-function toCGI(text: string): string {
-  return `Status: ${text.slice(9)}`;
 }
