@@ -43,8 +43,9 @@ export interface VariableName {
   readonly variable: number;
   readonly field: Field;
   readonly length: number;
-  /** Its bytes, four to a number; the last number holds the last four, so it may overlap. */
+  /** Its bytes, four to a number, as far as they fill one. */
   readonly words: readonly number[];
+  /** Its last four bytes, which may overlap with the last of `words`. */
   readonly lastWord: number;
   /** Another name of the same hash. */
   readonly next: VariableName | undefined;
@@ -64,7 +65,8 @@ const NO_FIELD: Field = { raw: "", key: "", repeat: Repeat.JOIN, rank: 0, seen: 
 // Names are remembered in a table of short chains, up to a number, so that nobody fills the memory with
 // invented names, nor makes a chain long.
 const TABLE_LENGTH = 2048;
-const HASH_SHIFT = 32 - 11;
+/** Leaves as many bits of a hash as an index into the table has. */
+const HASH_SHIFT = Math.clz32(TABLE_LENGTH - 1);
 const MAX_NAMES = 2000;
 const MAX_CHAIN_LENGTH = 6;
 const table: (VariableName | undefined)[] = new Array(TABLE_LENGTH).fill(undefined);

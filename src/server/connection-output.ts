@@ -31,10 +31,12 @@ export class ConnectionOutput {
   readonly #maxLength: number;
   /** Whether bytes given to `socket.write()` are the kernel's when it returns with nothing queued. */
   readonly isPlainSocket: boolean;
-  // Lists come into being when they are needed: most connections carry one small request.
   /** Bytes waiting in the socket from which on it asks to wait, and tells by `drain` when they are gone. */
   readonly highWaterMark: number;
-  /** Requests that wait for room, in the order of their turns: to send what they have left, or to be told. */
+  /**
+   * Requests that wait for room, in the order of their turns: to send what they have left, or to be told. It comes
+   * into being when it is needed: most connections carry one small request.
+   */
   #line: FastCGIRequest[] | undefined = undefined;
   #hearsDrain = false;
 
@@ -136,14 +138,11 @@ export class ConnectionOutput {
   hearDrain(): void {
     if (this.#hearsDrain) return;
     this.#hearsDrain = true;
-    this.#socket.on("drain", () => this.#onDrain());
+    this.#socket.on("drain", () => this.drain());
   }
 
+  /** Gives those who wait their turns. */
   drain(): void {
-    this.#onDrain();
-  }
-
-  #onDrain(): void {
     const line = this.#line ?? [];
     // As long as there is room, each of those in line has one turn; who is not done stands at its end again.
     for (let turns = line.length; turns > 0 && this.#socket.writable && !this.#isFull; turns--) {
