@@ -26,10 +26,13 @@ export function summaryMarkdown({ date, machine, versions, cases }: BenchResults
   const find = (id: string): CaseResult => cases.find((result) => result.id === id)!;
   const server = (result: CaseResult, name: string): Measurement | undefined =>
     result.measurements.find((measurement) => measurement.name.startsWith(name));
-  const row = ([id, title]: (typeof ROWS)[number]): string => {
+  // What was not measured has no row: a web server may be missing on the machine.
+  const row = ([id, title]: (typeof ROWS)[number]): string[] => {
     const result = find(id);
-    const values = ["serve-fastcgi", "node:http"].map((name) => number(server(result, name)?.value ?? 0));
-    return `| ${[title, ...values, ratio(result)?.toFixed(2) ?? ""].join(" | ")} |`;
+    const [ours, theirs] = [server(result, "serve-fastcgi"), server(result, "node:http")];
+    if (ours === undefined || theirs === undefined) return [];
+    const cells = [title, number(ours.value), number(theirs.value), ratio(result)?.toFixed(2) ?? ""];
+    return [`| ${cells.join(" | ")} |`];
   };
   const small = find("hello/6-fields/kept");
   const cost = (name: string): string => `${number(server(small, name)?.value ?? 0)} µs`;
@@ -41,7 +44,7 @@ read the ratios, which move by up to a tenth from run to run, not the absolutes.
 
 | µs of CPU per request | serve-fastcgi | node:http | ratio |
 | --- | ---: | ---: | ---: |
-${ROWS.map(row).join("\n")}
+${ROWS.flatMap(row).join("\n")}
 
 Other FastCGI servers, hello world with 6 header fields on kept connections (node-fastcgi closes them):
 ${peers.map((name) => `${name} ${cost(name)}`).join(", ")}; serve-fastcgi ${cost("serve-fastcgi")}. A bare \`net\` server that
