@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { text } from "node:stream/consumers";
 import test, { type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { FastCGIClient } from "../src/client/index.ts";
 import { Role } from "../src/protocol/index.ts";
+import { runCGIProgram } from "./server/cgi-program.ts";
 import { read } from "./server/start.ts";
 import { findFreePort, waitForListener } from "./servers/harness.ts";
 
@@ -97,22 +97,8 @@ test("examples/client-certificate.ts asks for a certificate", async (t) => {
 });
 
 /** Runs examples/plain-cgi.ts as a web server runs a CGI program. */
-async function runCGI(env: Record<string, string>, body = "") {
-  const child = spawn(process.execPath, ["--import", "tsx", `${folder}/plain-cgi.ts`], {
-    env: { PATH: process.env.PATH, GATEWAY_INTERFACE: "CGI/1.1", SCRIPT_NAME: "/cgi-bin/app", ...env },
-    stdio: "pipe",
-  });
-  child.stdin.on("error", () => {});
-  // Not closed: a program must not wait for the end of stdin.
-  child.stdin.write(body);
-  const [stdout, stderr, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, "exit"),
-  ]);
-  child.stdin.destroy();
-  return { stdout, stderr, code };
-}
+const runCGI = (env: Record<string, string>, body = "") =>
+  runCGIProgram([`${folder}/plain-cgi.ts`], env, body);
 
 test("examples/plain-cgi.ts answers one request on stdin and stdout, and exits", async () => {
   const page = await runCGI(get("/cgi-bin/app"));

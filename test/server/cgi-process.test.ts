@@ -1,37 +1,19 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { text } from "node:stream/consumers";
 import test from "node:test";
+import { runCGIProgram } from "./cgi-program.ts";
 
 const index = JSON.stringify(new URL("../../src/index.ts", import.meta.url).href);
 
-/** Runs a program as a web server runs a CGI program; `endsInput` after the body. */
-async function run(program: string, env: Record<string, string> = {}, body = "", endsInput = false) {
+/** Runs a program's source; `endsInput` after the body. */
+function run(program: string, env: Record<string, string> = {}, body = "", endsInput = false) {
   const source = `import { fastcgi, serveCGI, serveFastCGI } from ${index};\n${program}`;
-  const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", source], {
-    env: {
-      PATH: process.env.PATH,
-      GATEWAY_INTERFACE: "CGI/1.1",
-      REQUEST_METHOD: "GET",
-      REQUEST_URI: "/cgi-bin/app/x?q=1",
-      SCRIPT_NAME: "/cgi-bin/app",
-      PATH_INFO: "/x",
-      QUERY_STRING: "q=1",
-      ...env,
-    },
-    stdio: "pipe",
-  });
-  child.stdin.on("error", () => {});
-  child.stdin.write(body);
-  if (endsInput) child.stdin.end();
-  const [stdout, stderr, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, "exit"),
-  ]);
-  child.stdin.destroy();
-  return { stdout, stderr, code };
+  const usual = {
+    REQUEST_METHOD: "GET",
+    REQUEST_URI: "/cgi-bin/app/x?q=1",
+    PATH_INFO: "/x",
+    QUERY_STRING: "q=1",
+  };
+  return runCGIProgram(["--input-type=module", "-e", source], { ...usual, ...env }, body, endsInput);
 }
 
 const URLS = "(req, res) => res.end([req.url, req.baseUrl, req.originalUrl].join(' '))";

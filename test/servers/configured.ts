@@ -5,6 +5,7 @@ import * as path from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { findFreePort, makeTemporaryFolder, waitForListener } from "./harness.ts";
+import { apacheFrame, nginxTemporaryPaths } from "./web-servers.ts";
 
 /** A web server with a configuration written for one test. */
 export interface Configured {
@@ -76,25 +77,15 @@ const commands = {
 
 const isRoot = process.getuid?.() === 0;
 
+const apacheModules =
+  "mpm_event authn_core authz_core authz_user auth_basic authnz_fcgi env alias mime dir cgid fcgid".split(
+    " ",
+  );
+
 const heads = {
   apache: (folder: string, port: number) => `
-    ServerRoot "${folder}"
-    ServerName localhost
-    PidFile "${folder}/apache.pid"
-    DefaultRuntimeDir "${folder}"
-    Mutex file:${folder} default
-    ErrorLog "${folder}/error.log"
-    ${isRoot ? "User www-data\n    Group www-data" : ""}
-    ${"mpm_event authn_core authz_core authz_user auth_basic authnz_fcgi env alias mime dir cgid fcgid"
-      .split(" ")
-      .map((module) => `LoadModule ${module}_module /usr/lib/apache2/modules/mod_${module}.so`)
-      .join("\n    ")}
-    TypesConfig /etc/mime.types
-    StartServers 1
-    Listen 127.0.0.1:${port}
+    ${apacheFrame({ folder, port, isRoot }, apacheModules)}
     ScriptSock "${folder}/cgid.sock"
-    FcgidIPCDir "${folder}/fcgid"
-    FcgidProcessTableFile "${folder}/fcgid_shm"
     DocumentRoot "${folder}/www"
     DirectoryIndex index.html
     <Directory "/">
@@ -119,11 +110,7 @@ const heads = {
     events {}
     http {
       access_log off;
-      client_body_temp_path ${folder}/client_body;
-      fastcgi_temp_path ${folder}/fastcgi;
-      proxy_temp_path ${folder}/proxy;
-      scgi_temp_path ${folder}/scgi;
-      uwsgi_temp_path ${folder}/uwsgi;
+      ${nginxTemporaryPaths(folder)}
   `,
   h2o: (folder: string) => `error-log: ${folder}/error.log\n${isRoot ? "user: www-data\n" : ""}`,
 };

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { findFreePort, makeTemporaryFolder, waitForListener } from "./harness.ts";
+import { nginxTemporaryPaths } from "./web-servers.ts";
 
 const REQUESTS = 20_000;
 const LANES = 32;
@@ -21,11 +22,7 @@ error_log ${folder}/error.log;
 events { worker_connections 512; }
 http {
   access_log off;
-  client_body_temp_path ${folder}/body;
-  fastcgi_temp_path ${folder}/fastcgi;
-  proxy_temp_path ${folder}/proxy;
-  uwsgi_temp_path ${folder}/uwsgi;
-  scgi_temp_path ${folder}/scgi;
+  ${nginxTemporaryPaths(folder)}
   upstream app {
     ${backends.map((backend) => `server 127.0.0.1:${backend} max_fails=0;`).join("\n    ")}
     keepalive 32;

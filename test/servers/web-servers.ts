@@ -24,6 +24,34 @@ const apacheModules = [
   .join(" ")
   .split(" ");
 
+/** Where nginx puts what it stores: below /var/lib it would need the rights. */
+export function nginxTemporaryPaths(folder: string): string {
+  const names = ["client_body", "fastcgi", "proxy", "scgi", "uwsgi"];
+  return names.map((name) => `${name}_temp_path ${folder}/${name};`).join("\n");
+}
+
+/** What Apache needs in any configuration to run from a folder of its own. */
+export function apacheFrame(
+  { folder, port, isRoot }: Pick<MainOptions, "folder" | "port" | "isRoot">,
+  modules: readonly string[],
+): string {
+  return `
+    ServerRoot "${folder}"
+    PidFile "${folder}/apache.pid"
+    DefaultRuntimeDir "${folder}"
+    Mutex file:${folder} default
+    ErrorLog "${folder}/error.log"
+    ServerName localhost
+    ${isRoot ? "User www-data\n    Group www-data" : ""}
+    ${modules.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`).join("\n    ")}
+    TypesConfig /etc/mime.types
+    StartServers 1
+    Listen 127.0.0.1:${port}
+    FcgidIPCDir "${folder}/fcgid"
+    FcgidProcessTableFile "${folder}/fcgid_shm"
+  `;
+}
+
 export type WebServerName = "nginx" | "caddy" | "apache" | "lighttpd" | "haproxy" | "h2o";
 
 export const webServers: Readonly<Record<WebServerName, WebServerProgram>> = {
@@ -40,11 +68,7 @@ export const webServers: Readonly<Record<WebServerName, WebServerProgram>> = {
       http {
         include /etc/nginx/mime.types;
         access_log off;
-        client_body_temp_path ${folder}/client_body;
-        fastcgi_temp_path ${folder}/fastcgi;
-        proxy_temp_path ${folder}/proxy;
-        scgi_temp_path ${folder}/scgi;
-        uwsgi_temp_path ${folder}/uwsgi;
+        ${nginxTemporaryPaths(folder)}
         include ${file};
       }
     `,
@@ -70,20 +94,10 @@ export const webServers: Readonly<Record<WebServerName, WebServerProgram>> = {
     command: "apache2",
     args: ({ mainFile }) => ["-f", mainFile, "-DFOREGROUND"],
     main: ({ folder, port, file, isRoot }) => `
-      ServerRoot "${folder}"
-      ServerName localhost
-      PidFile "${folder}/apache.pid"
-      DefaultRuntimeDir "${folder}"
-      Mutex file:${folder} default
-      ErrorLog "${folder}/error.log"
-      ${isRoot ? "User www-data\nGroup www-data" : ""}
-      ${apacheModules.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`).join("\n")}
-      TypesConfig /etc/mime.types
+      ${apacheFrame({ folder, port, isRoot }, apacheModules)}
       RequestReadTimeout header=20-40,minrate=500 body=10,minrate=500
-      StartServers 1
       # After a broken answer Apache keeps the client waiting for so long; Debian has 5.
       KeepAliveTimeout 1
-      Listen 127.0.0.1:${port}
       <Directory "/">
         AllowOverride None
         Require all denied
@@ -91,8 +105,6 @@ export const webServers: Readonly<Record<WebServerName, WebServerProgram>> = {
       <Directory "${folder}/www">
         Require all granted
       </Directory>
-      FcgidIPCDir "${folder}/fcgid"
-      FcgidProcessTableFile "${folder}/fcgid_shm"
       Include "${file}"
     `,
   },
