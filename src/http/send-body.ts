@@ -14,13 +14,16 @@ export type CGIBody =
 
 /** The head that goes with a {@link CGIBody}. */
 export interface SendOptions {
-  /** @defaultValue 200 */
+  /**
+   * An integer from 200 to 599. Beside a `Response` it stands in for the status of that.
+   * @defaultValue 200, or the status of the `Response`
+   */
   readonly status?: number | undefined;
   readonly headers?: Readonly<Record<string, OutgoingHttpHeader>> | Headers | undefined;
   /**
    * Content-Type.
-   * @defaultValue `text/html; charset=utf-8` for a string, `application/json` for an object, else
-   *   `application/octet-stream`
+   * @defaultValue `text/html; charset=utf-8` for a string, `application/json` for an object, that of a `Response`,
+   *   else `application/octet-stream`
    */
   readonly type?: string | undefined;
 }
@@ -35,20 +38,42 @@ export function isBody(value: unknown): value is CGIBody {
 }
 
 /**
+ * Checks a status before anything is sent. A value that node:http would round, or read as a number, is refused:
+ * nobody should have to know what becomes of it.
+ *
+ * @param least lowest status allowed: 200, or 300 where a success would let a request pass
+ * @throws TypeError if it is no integer from `least` to 599
+ */
+export function checkStatus(status: unknown, least: number): void {
+  if (Number.isInteger(status) && (status as number) >= least && (status as number) <= 599) return;
+  const value = typeof status === "string" ? JSON.stringify(status) : String(status);
+  throw new TypeError(
+    least === 200
+      ? `status is ${value}: give an integer from 200 to 599`
+      : `status of a refusal is ${value}: give an integer from ${least} to 599, or call allow() to let the request pass`,
+  );
+}
+
+/**
  * Sends a complete answer. Resolves when all is handed over, or the browser has left; rejects with what the
  * source of a stream threw.
+ *
+ * @throws TypeError if the status is no integer from 200 to 599
  */
 export async function sendBody(res: ServerResponse, body: CGIBody, options: SendOptions = {}): Promise<void> {
-  if (body instanceof Response) {
-    await sendResponse(res, body);
-    return;
-  }
-  const { status = 200, headers, type } = options;
+  const { status = body instanceof Response ? body.status : 200, headers, type } = options;
+  checkStatus(status, 200);
   res.statusCode = status;
+  if (body instanceof Response) copyHead(res, body, status);
   for (const [name, value] of headers instanceof Headers ? headers : Object.entries(headers ?? {})) {
     setField(res, name, value);
   }
   if (type !== undefined) res.setHeader("Content-Type", type);
+  if (body instanceof Response) {
+    if (body.body === null) res.end();
+    else await sendStream(res, Readable.fromWeb(body.body));
+    return;
+  }
   if (body === null || body === undefined) {
     res.end();
   } else if (typeof body === "string") {
@@ -63,12 +88,9 @@ export async function sendBody(res: ServerResponse, body: CGIBody, options: Send
   }
 }
 
-async function sendResponse(res: ServerResponse, response: Response): Promise<void> {
-  res.statusCode = response.status;
-  if (response.statusText !== "") res.statusMessage = response.statusText;
+function copyHead(res: ServerResponse, response: Response, status: number): void {
+  if (response.statusText !== "" && status === response.status) res.statusMessage = response.statusText;
   for (const [name, value] of response.headers) setField(res, name, value);
-  if (response.body === null) res.end();
-  else await sendStream(res, Readable.fromWeb(response.body));
 }
 
 /** The head goes out with the first piece: a source that fails at once still becomes a clean 500. */

@@ -3,7 +3,7 @@ import type { Readable, Writable } from "node:stream";
 import type { CGIRequest, CGIRole } from "../cgi/cgi-request.ts";
 import type { Params } from "../cgi/params.ts";
 import { RawRequest, socketOf } from "../http/raw-request.ts";
-import { type CGIBody, isBody, type SendOptions, sendBody } from "../http/send-body.ts";
+import { type CGIBody, checkStatus, isBody, type SendOptions, sendBody } from "../http/send-body.ts";
 
 /**
  * What a CGI function receives: the shape of `process` as a CGI program sees it, and ways to answer.
@@ -16,7 +16,7 @@ export class CGIContext implements CGIRequest {
   /** As `process.argv`: the runtime and the program. */
   readonly argv: string[] = process.argv.slice(0, 2);
   /** Tells of output that is no answer, and of errors after the answer. */
-  readonly #fail: (error: Error) => void;
+  protected readonly fail: (error: Error) => void;
   readonly #request: RawRequest;
   readonly #res: ServerResponse;
   #exitCode: number | undefined = undefined;
@@ -25,7 +25,7 @@ export class CGIContext implements CGIRequest {
   #isOver = false;
 
   constructor(req: IncomingMessage, res: ServerResponse, fail: (error: Error) => void) {
-    this.#fail = fail;
+    this.fail = fail;
     this.#res = res;
     this.#request = new RawRequest(req, res, (error) => {
       // After exit() a program has no say any more.
@@ -71,17 +71,28 @@ export class CGIContext implements CGIRequest {
    * Sends a complete answer: a string, bytes, a stream, an async iterable, a web `Response`, or any other object
    * as JSON. Resolves when it is handed over.
    *
-   * @throws Error if the answer has begun already
+   * @throws Error if the answer has begun already; TypeError if the status is no integer from 200 to 599
    */
-  readonly send = (body?: CGIBody, options?: SendOptions): Promise<void> => {
+  readonly send = (body?: CGIBody, options: SendOptions = {}): Promise<void> => {
+    this.checkSent(options.status ?? (body instanceof Response ? body.status : 200));
+    return this.sendAny(body, options);
+  };
+
+  /** Whether a status may be sent by `send()`. */
+  protected checkSent(status: unknown): void {
+    checkStatus(status, 200);
+  }
+
+  /** Sends an answer whose status has been checked. */
+  protected sendAny(body: CGIBody, options: SendOptions): Promise<void> {
     if (this.hasAnswer)
       throw new Error("the answer has begun already: send() is to be called once, and alone");
     this.#isSent = true;
     const sent = sendBody(this.#res, body, options);
     // Who does not wait for it hears of a failure all the same.
-    sent.catch(this.#fail);
+    sent.catch(this.fail);
     return sent;
-  };
+  }
 
   /** Ends the answer, as `process.exit()` ends a program; but it returns, and what is written later is dropped. */
   readonly exit = (code?: number): void => {
@@ -127,20 +138,34 @@ export class AuthorizerContext extends CGIContext {
   readonly allow = ({ variables = {} }: AllowOptions = {}): Promise<void> => {
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(variables)) headers[`Variable-${name}`] = value;
-    return this.send(undefined, { headers });
+    return this.sendAny(undefined, { headers });
   };
 
   /**
    * Refuses the request: the web server gives this answer to the browser.
    *
-   * @throws RangeError if the status is 200, which would let the request pass
+   * @param status an integer from 300 to 599; it stands in for that of a `Response`
+   * @throws TypeError if the status is anything else: the request is denied with 500 then, as by any exception
    */
   readonly deny = (status = 403, body?: CGIBody, options: SendOptions = {}): Promise<void> => {
-    if (status === 200) throw new RangeError("status of a refusal is 200, which would let the request pass");
     if (body !== undefined) return this.send(body, { ...options, status });
+    this.checkSent(status);
     const type = "text/plain; charset=utf-8";
-    return this.send(`${STATUS_CODES[status] ?? status}\n`, { type, ...options, status });
+    return this.sendAny(`${STATUS_CODES[status] ?? status}\n`, { type, ...options, status });
   };
+
+  /**
+   * `send()`, too, can only refuse: the 200 that it has by default would let the request pass. The request is denied
+   * also where the function goes on after the exception.
+   */
+  protected override checkSent(status: unknown): void {
+    try {
+      checkStatus(status, 300);
+    } catch (error) {
+      this.fail(error as Error);
+      throw error;
+    }
+  }
 
   /** A body that is returned is not sent: its 200 would let the request pass. */
   override finish(): void {

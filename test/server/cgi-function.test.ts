@@ -371,3 +371,26 @@ test("cgiRequest() returns the request behind req, and nothing over plain HTTP",
   assert.equal(stderr, "logged");
   await supertest(createHTTPServer(app)).get("/").expect(200, "http");
 });
+
+test("send() takes its status before that of a Response, and refuses what is none", async (t) => {
+  const status = async (handler: CGIFunction) => (await answer(t, handler)).status;
+  assert.equal(await status(({ send }) => send(new Response("x", { status: 404 }))), 404);
+  assert.equal(await status(({ send }) => send(new Response("x", { status: 404 }), { status: 410 })), 410);
+  for (const wrong of ["200", 200.5, 199, 600, Number.NaN, null]) {
+    const { status, errors } = await answer(t, ({ send }) => send("x", { status: wrong as number }));
+    assert.equal(status, 500);
+    assert.match(errors[0]!.message, /^status is .+: give an integer from 200 to 599$/);
+  }
+});
+
+test("send() adds its header fields and its type to those of a Response", async (t) => {
+  const { headers } = await answer(t, ({ send }) =>
+    send(new Response("x", { headers: { "X-A": "1", "X-B": "1" } }), {
+      headers: { "X-B": "2" },
+      type: "text/css",
+    }),
+  );
+  assert.equal(headers["x-a"], "1");
+  assert.equal(headers["x-b"], "2");
+  assert.equal(headers["content-type"], "text/css");
+});

@@ -3,11 +3,22 @@ import { once } from "node:events";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import test from "node:test";
-import { createServer } from "../../src/index.ts";
+import { type AuthorizerFunction, createServer } from "../../src/index.ts";
 import { RequestRefusedError, Role } from "../../src/protocol/index.ts";
 import { GET, read, startServer } from "./start.ts";
 
 const AUTHORIZER = { role: Role.AUTHORIZER };
+
+/** Calls functions one after the other, whatever they throw. */
+function ignoreError(...functions: (() => unknown)[]): void {
+  for (const call of functions) {
+    try {
+      call();
+    } catch {
+      // As in a program that goes on.
+    }
+  }
+}
 
 test("refuses roles that are not set with UNKNOWN_ROLE (6)", async (t) => {
   for (const [roles, refused] of [
@@ -70,6 +81,67 @@ test("an Authorizer denies a request, and its answer goes to the browser", async
   assert.equal(login.status, 401);
   assert.equal(login.headers["www-authenticate"], "Basic");
   assert.equal(login.body, "<p>who?");
+});
+
+test("nothing but allow(), or a 200 written to stdout, lets a request pass an Authorizer", async (t) => {
+  const broken = () => Readable.from([], { read: () => {} }).destroy(new Error("broken"));
+  const cases: [name: string, authorizer: AuthorizerFunction, status: number][] = [
+    ["deny(403, Response)", ({ deny }) => deny(403, new Response("no")), 403],
+    ["deny(404, Response with a status)", ({ deny }) => deny(404, new Response("no", { status: 401 })), 404],
+    ["deny(403, body, { status })", ({ deny }) => deny(403, "no", { status: 200 }), 403],
+    ["deny('200')", ({ deny }) => deny("200" as unknown as number), 500],
+    ["deny('403')", ({ deny }) => deny("403" as unknown as number), 500],
+    ["deny(200)", ({ deny }) => deny(200), 500],
+    ["deny(200.5)", ({ deny }) => deny(200.5), 500],
+    ["deny(204)", ({ deny }) => deny(204), 500],
+    ["deny(299, Response)", ({ deny }) => deny(299, new Response("no")), 500],
+    ["deny(600)", ({ deny }) => deny(600), 500],
+    ["deny(NaN)", ({ deny }) => deny(Number.NaN), 500],
+    ["deny(null)", ({ deny }) => deny(null as unknown as number), 500],
+    ["deny() of a stream that breaks", ({ deny }) => deny(403, broken()), 500],
+    ["send(text)", ({ send }) => send("no"), 500],
+    ["send(object)", ({ send }) => send({ allowed: false }), 500],
+    ["send(stream)", ({ send }) => send(Readable.from(["no"])), 500],
+    ["send(Response)", ({ send }) => send(new Response("no")), 500],
+    [
+      "send() after a deny() whose status was refused",
+      ({ deny, send }) =>
+        ignoreError(
+          () => deny(200),
+          () => send("no"),
+        ),
+      500,
+    ],
+    ["send(Response 403)", ({ send }) => send(new Response("no", { status: 403 })), 403],
+    ["send(text, { status: 401 })", ({ send }) => send("no", { status: 401 }), 401],
+    ["a refused status, and no more", ({ deny }) => ignoreError(() => deny(200)), 500],
+    ["a refused status that is not awaited", async ({ deny }) => ignoreError(() => deny(200)), 500],
+    ["return of a Response", () => new Response("no"), 500],
+    ["return of a promised Response 403", async () => new Response("no", { status: 403 }), 500],
+    ["exit(0)", ({ exit }) => exit(0), 500],
+    ["allow() with a malformed variable", ({ allow }) => allow({ variables: { A: "x\r\nY: z" } }), 500],
+    ["allow() after deny()", ({ allow, deny }) => ignoreError(deny, allow), 403],
+    ["allow()", ({ allow }) => allow(), 200],
+    ["stdout", ({ stdout }) => stdout.write("Status: 200 OK\r\n\r\n"), 200],
+  ];
+  for (const [name, authorizer, status] of cases) {
+    const { client } = await startServer(t, createServer({ roles: { authorizer } }));
+    const response = await read(await client.request(GET, AUTHORIZER));
+    assert.equal(response.status, status, name);
+  }
+});
+
+test("a refused status is a TypeError that names it", async (t) => {
+  const { client, errors } = await startServer(
+    t,
+    createServer({ roles: { authorizer: ({ deny }) => deny("200" as unknown as number) } }),
+  );
+  await read(await client.request(GET, AUTHORIZER));
+  assert.ok(errors[0] instanceof TypeError);
+  assert.equal(
+    errors[0].message,
+    'status of a refusal is "200": give an integer from 300 to 599, or call allow() to let the request pass',
+  );
 });
 
 test("an Authorizer that returns a body, fails or answers nothing lets nothing pass", async (t) => {
