@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { RequestListener } from "node:http";
+import { isMetaVariable } from "../cgi/meta-variables.ts";
 import { splitMount } from "../cgi/mount.ts";
 import { type RequestHead, readRequestHead } from "../cgi/request-head.ts";
 import { toStatusField } from "../cgi/response-head.ts";
@@ -19,7 +20,9 @@ import { createServer, type FastCGIServer } from "./server.ts";
  *
  * `console.log()` and `process.stdout.write()` go to stderr from now on, which is the web server's error log: the
  * answer has stdout for itself. `req.url` is the target without SCRIPT_NAME, as the program has its place in the
- * URL; the `mount` option says otherwise. Errors that no `requestError` listener hears are written to stderr.
+ * URL; the `mount` option says otherwise. The request's variables are the meta-variables alone; HTTP_PROXY, which is a
+ * header field of the client's (httpoxy), is deleted from `process.env`. Errors that no `requestError` listener hears
+ * are written to stderr.
  *
  * @param options those of the server that matter for a single request
  * @returns a server that does not listen; it emits `request`, `requestError` and `close` as any other
@@ -27,6 +30,8 @@ import { createServer, type FastCGIServer } from "./server.ts";
  */
 export function serveCGI(app: RequestListener, options: FastCGIServerOptions = {}): FastCGIServer {
   const server = createServer(options, app);
+  // HTTP clients, and programs that the application starts, take it for their proxy.
+  delete process.env.HTTP_PROXY;
   const request = new ProcessRequest(() => {
     server.emit("close");
     // What is open still, a pool of connections for instance, must not keep the web server waiting.
@@ -81,6 +86,8 @@ class ProcessRequest implements RequestTransport {
   readonly #write: typeof process.stdout.write;
   readonly #onEnd: () => void;
   #queue: Uint8Array[] = [];
+  /** Bytes in `#queue`; summed up at each write they would make many small writes quadratic. */
+  #queuedLength = 0;
   #isReading = false;
   #isOver = false;
 
@@ -95,7 +102,7 @@ class ProcessRequest implements RequestTransport {
   }
 
   get writableLength(): number {
-    return process.stdout.writableLength + this.#queue.reduce((sum, chunk) => sum + chunk.length, 0);
+    return process.stdout.writableLength + this.#queuedLength;
   }
   get highWaterMark(): number {
     return process.stdout.writableHighWaterMark;
@@ -105,7 +112,10 @@ class ProcessRequest implements RequestTransport {
     this.write(toStatusField(text), encoding);
   }
   write(data: string | Uint8Array, encoding: BufferEncoding): void {
-    if (data.length > 0) this.#queue.push(typeof data === "string" ? Buffer.from(data, encoding) : data);
+    if (data.length === 0) return;
+    const bytes = typeof data === "string" ? Buffer.from(data, encoding) : data;
+    this.#queue.push(bytes);
+    this.#queuedLength += bytes.length;
   }
   makeRoom(): boolean {
     return this.writableLength < this.highWaterMark;
@@ -117,6 +127,7 @@ class ProcessRequest implements RequestTransport {
     if (this.#isOver) return;
     const bytes = Buffer.concat(this.#queue);
     this.#queue = [];
+    this.#queuedLength = 0;
     if (bytes.length > 0) this.#write(bytes);
     if (isComplete) this.#end();
     this.consumer?.onFlushed();
@@ -180,12 +191,13 @@ class ProcessRequest implements RequestTransport {
   }
 }
 
-/** The environment as bytes, where the system gives it: Node takes all of it for UTF-8. */
+/** The meta-variables as bytes, where the system gives them: Node takes the environment for UTF-8. */
 function readEnvironment(): Buffer {
   const pairs: [string, Buffer][] = [];
   for (const entry of readEntries()) {
     const equals = entry.indexOf("=");
-    if (equals > 0) pairs.push([entry.slice(0, equals), Buffer.from(entry.slice(equals + 1), "latin1")]);
+    const name = entry.slice(0, Math.max(equals, 0));
+    if (isMetaVariable(name)) pairs.push([name, Buffer.from(entry.slice(equals + 1), "latin1")]);
   }
   return encodeNameValuePairs(pairs);
 }

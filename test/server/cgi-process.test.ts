@@ -90,3 +90,54 @@ test("with a target it listens, whatever the environment says", async () => {
   );
   assert.equal(stdout, "listens\n");
 });
+
+test("env holds the variables of the request alone, and HTTP_PROXY is deleted from process.env", async () => {
+  const own = {
+    DATABASE_URL: "secret",
+    SSL_CERT_FILE: "/ca.pem",
+    HTTPS_PROXY: "http://proxy.example",
+    HOME: "/root",
+  };
+  const { stdout } = await run(
+    `fastcgi(({ env, params }) => ({ env, params: Object.keys(params), own: { ...process.env } }));`,
+    {
+      ...own,
+      HTTP_PROXY: "http://evil.example",
+      HTTP_X: "1",
+      HTTPS: "on",
+      REDIRECT_STATUS: "200",
+      SSL_CLIENT_VERIFY: "SUCCESS",
+      UNIQUE_ID: "u",
+    },
+  );
+  const { env, params, own: seen } = JSON.parse(stdout.split("\r\n\r\n")[1]!);
+  const names = [
+    "GATEWAY_INTERFACE",
+    "HTTPS",
+    "HTTP_X",
+    "PATH_INFO",
+    "QUERY_STRING",
+    "REDIRECT_STATUS",
+    "REQUEST_METHOD",
+    "REQUEST_URI",
+    "SCRIPT_NAME",
+    "SSL_CLIENT_VERIFY",
+    "UNIQUE_ID",
+  ];
+  assert.deepEqual(Object.keys(env).sort(), names);
+  assert.deepEqual(params.sort(), names);
+  assert.equal(seen.HTTP_PROXY, undefined);
+  for (const [name, value] of Object.entries(own)) assert.equal(seen[name], value);
+});
+
+test("160,000 small writes in one turn cost time in proportion", async () => {
+  // Summed up at each write, the queue cost 1.2 s for 40,000 writes, and would cost some 20 s here.
+  const { stdout, stderr } = await run(`serveCGI((req, res) => {
+    const { user } = process.cpuUsage();
+    for (let count = 0; count < 160_000; count++) res.write("x");
+    res.end();
+    console.log(process.cpuUsage({ user, system: 0 }).user / 1000);
+  })`);
+  assert.equal(stdout.split("\r\n\r\n")[1]?.length, 160_000);
+  assert.ok(Number(stderr) < 5000, `${stderr.trim()} ms`);
+});
