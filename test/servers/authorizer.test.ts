@@ -7,10 +7,26 @@ import { startConfigured } from "./configured.ts";
 import { findFreePort, waitForListener } from "./harness.ts";
 import { skipReason } from "./target.ts";
 
-async function startAuthorizer(t: TestContext): Promise<number> {
+const example = fileURLToPath(new URL("../../examples/authorizer.ts", import.meta.url));
+/** Denies in the way that the path names; each of these once let the request pass. */
+const DENIALS = `
+  import { createServer } from ${JSON.stringify(new URL("../../src/index.ts", import.meta.url).href)};
+  const denials = {
+    response: ({ deny }) => deny(403, new Response("no")),
+    string: ({ deny }) => deny("200"),
+    fraction: ({ deny }) => deny(200.5),
+    send: ({ send }) => send("no"),
+    returned: () => new Response("no"),
+  };
+  createServer({ roles: { authorizer: (context) => {
+    const name = new URLSearchParams(context.env.QUERY_STRING ?? "").get("denial");
+    return name === null ? context.allow() : denials[name](context);
+  } } }).listen(process.env.PORT);
+`;
+
+async function startAuthorizer(t: TestContext, program = [example]): Promise<number> {
   const port = await findFreePort();
-  const file = fileURLToPath(new URL("../../examples/authorizer.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--import", "tsx", file], {
+  const child = spawn(process.execPath, ["--import", "tsx", ...program], {
     env: { ...process.env, PORT: String(port) },
     stdio: "inherit",
   });
@@ -57,5 +73,24 @@ for (const name of ["apache", "lighttpd"] as const) {
     const passed = await get("ada:secret");
     assert.equal(passed.status, 200, log());
     assert.equal(await passed.text(), "a file\n");
+  });
+}
+
+for (const name of ["apache", "lighttpd"] as const) {
+  test(`${name} serves no file that an Authorizer did not allow`, {
+    skip: skipReason(name === "apache" ? "apache2" : name),
+  }, async (t) => {
+    const app = await startAuthorizer(t, ["--input-type=module", "-e", DENIALS]);
+    const { port, log } = await startConfigured(t, name, ({ folder }) => configs[name](app, folder));
+    const get = (query: string) =>
+      fetch(`http://127.0.0.1:${port}/index.html${query}`, {
+        headers: { Authorization: `Basic ${Buffer.from("ada:secret").toString("base64")}` },
+      });
+    assert.equal(await (await get("")).text(), "a file\n", log());
+    for (const denial of ["response", "string", "fraction", "send", "returned"]) {
+      const response = await get(`?denial=${denial}`);
+      assert.ok(response.status >= 400, `${denial}: ${response.status}`);
+      assert.notEqual(await response.text(), "a file\n", denial);
+    }
   });
 }
