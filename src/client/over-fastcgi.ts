@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer as createHTTPServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { createServer, type FastCGIServer, type FastCGIServerOptions } from "../server/index.ts";
+import { FastCGIServer, type FastCGIServerOptions } from "../server/index.ts";
 import { createGateway, type Gateway, type GatewayOptions } from "./gateway.ts";
 
 /** Options of {@link overFastCGI}. */
@@ -54,10 +54,16 @@ export function overFastCGI(app: RequestListener, options: OverFastCGIOptions = 
   return server;
 }
 
+/** A server that does not keep the process alive: the HTTP server does, and each request as long as it lasts. */
+class Backend extends FastCGIServer {
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    if (event === "connection") (args[0] as Socket).unref();
+    return super.emit(event, ...args);
+  }
+}
+
 function startBackend(app: RequestListener, options: FastCGIServerOptions = {}): FastCGIServer {
-  const backend = createServer(options, app);
-  // The HTTP server is what keeps the process alive, and each request as long as it lasts.
-  backend.on("connection", (socket: Socket) => socket.unref());
+  const backend = new Backend(options, app);
   backend.listen(0, "127.0.0.1");
   backend.unref();
   return backend;

@@ -82,11 +82,23 @@ export function emitRequest(
   res.assignSocket(connection);
   res.on("finish", onFinish);
   try {
-    if (listener === undefined) server.emit("request", req, res);
+    if (listener === undefined) announceRequest(server, req, res);
     else listener.call(server, req, res);
   } catch (error) {
     failRequest(server, error, req, res);
   }
+}
+
+/**
+ * Emits `request`, and before it `connection` with the request's socket, where somebody listens: libraries that stop
+ * a server match the two. A socket that a listener destroys has no request, as under node:http.
+ */
+export function announceRequest(server: Server, req: IncomingMessage, res: ServerResponse): void {
+  if (server.listenerCount("connection") > 0) {
+    server.emit("connection", req.socket);
+    if (req.socket.destroyed) return;
+  }
+  server.emit("request", req, res);
 }
 
 function onFinish(this: ServerResponse): void {

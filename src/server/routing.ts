@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import { readPrefix, splitMount, splitScriptName } from "../cgi/mount.ts";
 import type { RequestHead } from "../cgi/request-head.ts";
+import { announceRequest } from "../http/messages.ts";
 import type { RequestTransport } from "../http/request-transport.ts";
 import { Role } from "../protocol/constants.ts";
 import {
@@ -91,7 +92,7 @@ export function emitMounted(
   split: { baseUrl: string; url: string },
 ): void {
   Object.assign(req, { originalUrl: req.url, baseUrl: split.baseUrl, url: split.url });
-  server.emit("request", req, res);
+  announceRequest(server, req, res);
 }
 
 /** lighttpd gives `/apple` to what it has at `/app`. */

@@ -30,7 +30,8 @@ const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"
 /**
  * An `http.Server` whose connections speak FastCGI: it can stand wherever `http.createServer()` stands.
  *
- * Events, beside those of `http.Server`: `clientError` (error, socket) when a web server breaks the protocol or
+ * Events as of `http.Server`, and some beside them: `connection` (socket) before each `request`, with the socket of
+ * that request, as one connection to the web server may carry the requests of many clients; `clientError` (error, socket) when a web server breaks the protocol or
  * a limit, after its connection was destroyed; `requestError` (error, req, res) when an application throws or
  * rejects, after the 500 was sent or the answer cut off. Neither needs a listener.
  */
@@ -49,8 +50,18 @@ export class FastCGIServer extends Server {
     this.requestTimeout = settings.requestTimeout;
     this.keepAliveTimeout = settings.keepAliveTimeout;
     this.#owner = new ServerConnections(this, settings, given);
-    this.on("connection", (socket: Socket) => this.#owner.add(socket));
     if (app !== undefined) this.on("request", app);
+  }
+
+  /**
+   * Emits an event. A web server's connection, which `net.Server` or `server.emit("connection", stream)` hands over,
+   * is served instead: listeners of `connection` get the socket of each request, the one that is `req.socket`.
+   */
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    if (event !== "connection" || args[0] instanceof RequestSocket)
+      return super.emit(event as string, ...args);
+    this.#owner.add(args[0] as Socket);
+    return true;
   }
 
   /** Adds a listener; `request` listeners that reject do not end the process: see `requestError`. */
