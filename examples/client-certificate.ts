@@ -6,13 +6,15 @@
  *             fastcgi_param SSL_CLIENT_CERT $ssl_client_escaped_cert;
  *     Apache: SSLVerifyClient optional; SSLCACertificateFile ca.pem; SSLOptions +StdEnvVars +ExportCertData
  */
+import type { TLSSocket } from "node:tls";
 import express from "express";
 // In your own project: from "serve-fastcgi".
-import { type RequestSocket, serveFastCGI } from "../src/index.ts";
+import { serveFastCGI } from "../src/index.ts";
 
 const app = express();
 app.get("/", (req, res) => {
-  const socket = req.socket as unknown as RequestSocket;
+  // As under node:https; over plain HTTP these members are missing.
+  const socket = req.socket as TLSSocket;
   if (!socket.authorized) {
     res.status(401).send(`No valid certificate: ${socket.authorizationError ?? "NONE"}\n`);
     return;

@@ -1,19 +1,12 @@
-import type { X509Certificate } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
 import { type Readable, Writable } from "node:stream";
-import type { PeerCertificate } from "node:tls";
 import { decodeParams, type Params } from "../cgi/params.ts";
 import type { RequestHead } from "../cgi/request-head.ts";
-import {
-  authorizationError,
-  clientCertificate,
-  isAuthorized,
-  peerCertificate,
-} from "./client-certificate.ts";
+import { makeAssignable } from "./assignable.ts";
 import type { RequestTransport } from "./request-transport.ts";
 
-/** What a request's socket tells of the browser's connection, in the words of `net.Socket` and `tls.TLSSocket`. */
+/** What a request's socket tells of the browser's connection, in the words of `net.Socket`. */
 export class SocketFacts extends EventEmitter {
   destroyed = false;
   readonly connecting = false;
@@ -68,32 +61,6 @@ export class SocketFacts extends EventEmitter {
     return this.res;
   }
 
-  // As of a tls.TLSSocket, from the SSL_* variables, where the web server sends them.
-
-  /** Whether the web server has verified the browser's certificate. */
-  get authorized(): boolean {
-    return isAuthorized(this.params);
-  }
-  get authorizationError(): string | undefined {
-    return authorizationError(this.params);
-  }
-  getPeerCertificate(): Partial<PeerCertificate> {
-    return peerCertificate(this.params);
-  }
-  getPeerX509Certificate(): X509Certificate | undefined {
-    return clientCertificate(this.params);
-  }
-  getProtocol(): string | null {
-    return this.params.SSL_PROTOCOL || null;
-  }
-  getCipher(): { name: string; standardName: string; version: string } {
-    const { SSL_CIPHER = "", SSL_PROTOCOL = "" } = this.params;
-    return { name: SSL_CIPHER, standardName: SSL_CIPHER, version: SSL_PROTOCOL };
-  }
-
-  get encrypted(): boolean {
-    return this.head.isEncrypted;
-  }
   get remoteAddress(): string | undefined {
     return this.head.remoteAddress || undefined;
   }
@@ -150,3 +117,6 @@ function familyOf(address: string): string | undefined {
   if (address === "") return undefined;
   return address.includes(":") ? "IPv6" : "IPv4";
 }
+
+// Plain names, which programs use for properties of their own.
+makeAssignable(SocketFacts.prototype, ["params", "stderr", "role", "data", "response"]);

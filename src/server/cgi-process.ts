@@ -5,8 +5,8 @@ import { splitMount } from "../cgi/mount.ts";
 import { type RequestHead, readRequestHead } from "../cgi/request-head.ts";
 import { toStatusField } from "../cgi/response-head.ts";
 import { emitRequest, readMessageOptions } from "../http/messages.ts";
-import { RequestSocket } from "../http/request-socket.ts";
 import type { RequestConsumer, RequestTransport } from "../http/request-transport.ts";
+import { createRequestSocket } from "../http/secure-request-socket.ts";
 import { Role } from "../protocol/constants.ts";
 import { FastCGIError } from "../protocol/errors.ts";
 import { encodeNameValuePairs } from "../protocol/name-value.ts";
@@ -53,7 +53,7 @@ function start(server: FastCGIServer, request: ProcessRequest, options: FastCGIS
     refuse(request, head.problem.statusCode, head.problem.message, head.method);
     return;
   }
-  const socket = new RequestSocket(server, request, head);
+  const socket = createRequestSocket(server, request, head);
   request.remaining = bodyLength(head);
   const listener =
     options.mount === undefined

@@ -10,6 +10,7 @@ import type { ApplicationLimits } from "../connection/application-request.ts";
 import { emitRequest, type MessageOptions, readMessageOptions } from "../http/messages.ts";
 import { watchListener } from "../http/request-failure.ts";
 import { RequestSocket } from "../http/request-socket.ts";
+import { createRequestSocket } from "../http/secure-request-socket.ts";
 import { Role, ValueName } from "../protocol/constants.ts";
 import { FastCGIError, ProtocolError } from "../protocol/errors.ts";
 import { type AddressFilter, createAddressFilter } from "./allowed-addresses.ts";
@@ -218,7 +219,7 @@ class ServerConnections implements ConnectionOwner {
   #dispatch(request: FastCGIRequest, head: RequestHead): void {
     const transport = this.#routing === undefined ? request : this.#routing.transport(request, head);
     const listener = this.#routing?.listener(request.role, head, this.#server);
-    const socket = new RequestSocket(this.#server, transport, head);
+    const socket = createRequestSocket(this.#server, transport, head);
     request.stdinRemaining = head.contentLength;
     emitRequest(this.#server, socket, head, this.#messageOptions, listener);
     if (head.contentLength === 0) request.consumer?.onStdinEnd();

@@ -1,0 +1,14 @@
+/**
+ * Makes getters of a class assignable, as the plain properties of `net.Socket` and `tls.TLSSocket` are: what is
+ * assigned to an object replaces the getter for this object.
+ */
+export function makeAssignable(prototype: object, names: readonly string[]): void {
+  for (const name of names) {
+    Object.defineProperty(prototype, name, {
+      ...Object.getOwnPropertyDescriptor(prototype, name),
+      set(this: object, value: unknown) {
+        Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+      },
+    });
+  }
+}
