@@ -78,7 +78,7 @@ export interface ApplicationHandler<R extends ApplicationRequest> {
   onDataEnd(request: R): void;
   /** FCGI_ABORT_REQUEST: the handler has to answer with FCGI_END_REQUEST. */
   onAbort(request: R): void;
-  /** A new request took the id of an answered one, the rest of whose STDIN will not come. */
+  /** An answered request was aborted, or a new one took its id: the rest of its STDIN will not come. */
   onReplaced(request: R): void;
   /** Bytes to be sent at once; `closes` if the connection has to end after them. */
   onReply(bytes: Buffer, closes: boolean): void;

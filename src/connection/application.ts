@@ -128,7 +128,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
         break;
       case RecordType.ABORT_REQUEST:
         // It has no content (5.4): what comes all the same changes nothing.
-        if (rest === 0 && request !== undefined && !request.isEnded) this.#handler.onAbort(request);
+        if (rest === 0 && request !== undefined) this.#abort(request);
         break;
       case RecordType.BEGIN_REQUEST:
         if (end - start === 8) {
@@ -165,8 +165,17 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
         if (request.role === Role.FILTER && request.paramsEnded) this.#handler.onDataEnd(request);
         break;
       case RecordType.ABORT_REQUEST:
-        if (!request.isEnded) this.#handler.onAbort(request);
+        this.#abort(request);
         break;
+    }
+  }
+
+  #abort(request: R): void {
+    if (!request.isEnded) {
+      this.#handler.onAbort(request);
+    } else {
+      this.forget(request);
+      this.#handler.onReplaced(request);
     }
   }
 

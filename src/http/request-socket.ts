@@ -32,9 +32,13 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
   #req: IncomingMessage | undefined = undefined;
   #isScheduled = false;
   #isConsumed = false;
+  #isDumped = false;
   #isFinished = false;
   #isEnding = false;
   #isClosed = false;
+  /** `clientError` was emitted for this request. */
+  #isReported = false;
+  #hadError = false;
   #needsDrain = false;
   #callbacks: WriteCallback[] | undefined = undefined;
   #timer: NodeJS.Timeout | undefined = undefined;
@@ -51,6 +55,12 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
     this.#req = req;
     this.res = res;
     if (this.server.timeout > 0) this.setTimeout(this.server.timeout);
+  }
+
+  /** Whether the application still reads the body: there is more to come, and somebody to take it. */
+  get isReading(): boolean {
+    const req = this.#req;
+    return req !== undefined && !req.complete && !req.destroyed && !this.#isDumped && hasReader(req);
   }
 
   // Reading: `IncomingMessage` calls these two as it would on its connection.
@@ -170,7 +180,8 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
     if (req !== undefined && !this.#isConsumed) {
       if (req.complete && req.readableLength === 0) {
         req.read(); // nothing to throw away: `end` and `close` come all the same
-      } else {
+      } else if (!hasReader(req)) {
+        this.#isDumped = true;
         req.removeAllListeners("data");
         req.resume();
       }
@@ -204,10 +215,36 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
     return this;
   }
 
-  onAbort(): void {
+  onAbort(error?: Error, isReported = false): void {
     if (this.destroyed) return;
-    this.#shut();
+    if (isReported) this.#isReported = true;
+    const isUnread = this.#isFinished && !this.isReading;
+    const isCut = !isUnread && this.#req !== undefined && !this.#req.complete;
+    // As node:http has it: a reset closes the socket, the end of the connection in mid-body leaves it to the listener.
+    if (error !== undefined || !isCut) {
+      this.#shut();
+      if (error !== undefined && !isUnread) this.emitError(error);
+    } else {
+      const cutError = uploadCutError();
+      this.#reportError(cutError);
+      if (this.destroyed) return;
+      this.#shut();
+      if (!this.#isEnding) this.emitError(cutError);
+    }
     this.close(true);
+  }
+
+  #reportError(error: Error): void {
+    if (this.#isReported) return;
+    this.#isReported = true;
+    this.server.emit("clientError", error, this);
+  }
+
+  /** Emits an error, which needs no listener, and tells the server of the first one. */
+  emitError(error: Error): void {
+    this.#hadError = true;
+    this.#reportError(error);
+    if (this.listenerCount("error") > 0) this.emit("error", error);
   }
 
   #shut(): void {
@@ -234,7 +271,7 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
     if (this.#isClosed) return;
     this.#isClosed = true;
     // `res` hears it by its own listener, set by assignSocket().
-    this.emit("close", false);
+    this.emit("close", this.#hadError);
   }
 
   setTimeout(milliseconds: number, callback?: () => void): this {
@@ -261,6 +298,11 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
   }
 }
 
+/** Whether somebody takes the body as it comes, or will when there is room for it: a pipe, a listener, a loop. */
+function hasReader(req: IncomingMessage): boolean {
+  return req.readableFlowing === true || req.listenerCount("data") > 0 || req.listenerCount("readable") > 0;
+}
+
 function flushSocket(socket: RequestSocket): void {
   socket.flush();
 }
@@ -270,8 +312,7 @@ function closeSocket(socket: RequestSocket): void {
 }
 
 function emitError(socket: RequestSocket, error: Error): void {
-  socket.server.emit("clientError", error, socket);
-  if (socket.listenerCount("error") > 0) socket.emit("error", error);
+  socket.emitError(error);
 }
 
 function closeDestroyed(socket: RequestSocket): void {
@@ -284,6 +325,14 @@ function onTimeout(socket: RequestSocket): void {
 
 function runCallbacks(callbacks: WriteCallback[]): void {
   for (const callback of callbacks) callback();
+}
+
+/** The error of node:http's parser when a connection ends in mid-body. */
+function uploadCutError(): Error {
+  return Object.assign(new Error("Parse Error: Invalid EOF state"), {
+    code: "HPE_INVALID_EOF_STATE",
+    reason: "Invalid EOF state",
+  });
 }
 
 /** The error that node:http gives to a request whose connection went. */

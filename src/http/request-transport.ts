@@ -55,6 +55,13 @@ export interface RequestConsumer {
   onFlushed(): void;
   /** There is room again. */
   onDrain(): void;
-  /** The peer gave the request up, or is gone. */
-  onAbort(): void;
+  /**
+   * The peer gave the request up, or is gone.
+   *
+   * @param error why; without it the peer has ended in order, maybe in mid-body
+   * @param isReported the server has emitted `clientError` with it
+   */
+  onAbort(error?: Error, isReported?: boolean): void;
+  /** Whether the rest of the body, after the answer, still has somebody who reads it. */
+  readonly isReading?: boolean;
 }

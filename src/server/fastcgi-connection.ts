@@ -11,6 +11,7 @@ import { PeerProbe } from "./peer-probe.ts";
 
 /** Bytes of memory that a piece of a body takes beside its content: one of one byte each is as good as full. */
 const PIECE_OVERHEAD = 200;
+const NO_REQUESTS: FastCGIRequest[] = [];
 /** A record of version 0: tells the web server that the answer is broken, where no reset can. */
 const BROKEN_RECORD = Buffer.alloc(8);
 
@@ -30,6 +31,9 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   /** Asks whether a peer that has ended its side is gone. */
   #probe: PeerProbe | undefined = undefined;
   #lingered = 0;
+  /** Why the connection broke, where it did not end in order. */
+  #failure: Error | undefined = undefined;
+  #isFailureReported = false;
   /** Requests so far. */
   requestCount = 0;
   /** Clock tick of the last request's begin or end. */
@@ -43,8 +47,11 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     this.output = new ConnectionOutput(socket, this, owner.maxOutputLength);
     socket.on("data", (chunk: Buffer) => this.#onData(chunk));
     socket.on("end", () => this.#onEnd());
-    // ECONNRESET and EPIPE are how peers leave; `close` follows, and is what counts.
-    socket.on("error", ignore);
+    // ECONNRESET and EPIPE are how peers leave; `close` follows, and is what counts. After the peer's end they only
+    // say what was asked: that it is gone.
+    socket.on("error", (error: Error) => {
+      if (!socket.readableEnded) this.#failure ??= error;
+    });
     socket.on("close", () => this.#onClose());
   }
 
@@ -61,6 +68,16 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     return this.#protocol.openSize === 0;
   }
 
+  /** Answered requests whose body the application still reads. */
+  get readers(): FastCGIRequest[] {
+    if (this.#protocol.size === this.#protocol.openSize) return NO_REQUESTS;
+    return this.#protocol.requests.filter((request) => request.isEnded && request.consumer?.isReading);
+  }
+
+  get hasReaders(): boolean {
+    return this.readers.length > 0;
+  }
+
   get isLingering(): boolean {
     return this.#hasEnded;
   }
@@ -74,7 +91,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   }
 
   #onData(chunk: Buffer): void {
-    if (this.#hasEnded && !this.#linger(chunk.length)) return;
+    if (this.#hasEnded && !this.hasReaders && !this.#linger(chunk.length)) return;
     try {
       this.#protocol.push(chunk);
     } catch (error) {
@@ -94,6 +111,8 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   /** Destroys the connection because of what the peer did. */
   fail(error: Error): void {
     if (this.socket.destroyed) return;
+    this.#failure = error;
+    this.#isFailureReported = true;
     this.socket.destroy();
     this.#owner.onConnectionError(error, this.socket);
   }
@@ -172,8 +191,9 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   }
 
   onReplaced(request: FastCGIRequest): void {
-    this.resume(request); // nobody will read what is left of its body
+    this.resume(request); // nothing more of its body will come
     request.consumer?.onAbort();
+    this.#onEndedStdin();
   }
 
   onReply(bytes: Buffer, closes: boolean): void {
@@ -237,6 +257,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     if (request.isEnded) return;
     const isShared =
       this.#protocol.openSize > 1 ||
+      this.hasReaders ||
       (!request.keepConn && request.paramsEnded && isUnderModFcgid(decodeParams(request.params)));
     if (isShared) {
       this.output.write(encodeEndRequest(request.requestId, 1, ProtocolStatus.REQUEST_COMPLETE));
@@ -319,8 +340,6 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     const wasOpen = !request.isEnded;
     this.#protocol.forget(request);
     if (wasOpen) this.#owner.onRequestEnd(request);
-    request.consumer?.onAbort();
+    request.consumer?.onAbort(this.#failure, this.#isFailureReported);
   }
 }
-
-function ignore(): void {}

@@ -105,9 +105,12 @@ export class FilterRequest implements RequestTransport, RequestConsumer {
   onDrain(): void {
     this.consumer?.onDrain();
   }
-  onAbort(): void {
+  get isReading(): boolean {
+    return this.consumer?.isReading ?? false;
+  }
+  onAbort(error?: Error, isReported?: boolean): void {
     if (!this.data.readableEnded)
       this.data.destroy(Object.assign(new Error("aborted"), { code: "ECONNRESET" }));
-    this.consumer?.onAbort();
+    this.consumer?.onAbort(error, isReported);
   }
 }

@@ -46,6 +46,9 @@ export class Sweeper {
   }
 
   #check(connection: FastCGIConnection, tick: number): void {
+    const { readers } = connection;
+    for (const request of readers) this.#checkReader(request, tick);
+    if (readers.length > 0 && connection.isIdle) return;
     const age = this.#since(connection.activeTick, tick);
     if (connection.isLingering) {
       if (age >= this.#settings.lingerTimeout) connection.socket.destroy();
@@ -93,6 +96,16 @@ export class Sweeper {
       connection.abortRequest(request);
       request.consumer?.onAbort();
     }
+  }
+
+  /** Gives up a body that is still read after its answer, but does not come; no reader makes it last for ever. */
+  #checkReader(request: FastCGIRequest, tick: number): void {
+    const age = this.#since(request.startTick, tick);
+    const stalled = request.isPaused ? 0 : this.#since(request.stdinTick, tick);
+    if (!isOver(stalled, this.#settings.stdinTimeout) && !isOver(age, this.#server.requestTimeout)) return;
+    const error = timeoutError(`stdin of request ${request.requestId} stayed incomplete`, age);
+    request.connection.resume(request);
+    request.consumer?.onAbort(error);
   }
 
   #since(from: number, tick: number): number {

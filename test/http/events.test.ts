@@ -80,12 +80,15 @@ async function play(wire: Wire, scenario: Scenario, keep: boolean): Promise<stri
   if (scenario.timeoutMs) server.setTimeout(scenario.timeoutMs);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
+  const events: string[] = [];
+  server.on("connection", (connection: Socket) => {
+    scenario.onConnection?.(connection, (event) => void events.push(event));
+  });
   const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
   socket.on("error", () => {});
   socket.resume();
   await once(socket, "connect");
   const peer = wire.createPeer(socket, keep);
-  const events: string[] = [];
   const deadline = AbortSignal.timeout(1000);
   setMaxListeners(0, deadline);
   if (scenario.paused) peer.pause();

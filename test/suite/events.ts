@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 
 /** A browser's connection, or a web server's to the application: it sends one request and can leave. */
 export interface Peer {
@@ -38,6 +39,8 @@ export interface Scenario {
   readonly timeoutMs?: number;
   /** Whether the peer takes nothing of the answer from the start. */
   readonly paused?: true;
+  /** What the application does with the socket of the `connection` event. */
+  onConnection?(socket: Socket, note: (event: string) => void): void;
   /** Compares the events only, and not the state at each. */
   readonly ignoreState?: true;
   /** Left out on the other kind of connection, for the reason that stands beside it. */
@@ -75,5 +78,7 @@ export function noteAll(req: IncomingMessage, res: ServerResponse, note: (event:
   req.on("error", (error) => note(`req error ${errorCode(error)} ${state()}`));
   for (const event of ["finish", "close"]) res.on(event, () => note(`res ${event} ${state()}`));
   res.on("error", (error) => note(`res error ${errorCode(error)} ${state()}`));
-  socket.once("close", () => note(`socket close ${state()} socket[${socket.destroyed ? "destroyed" : ""}]`));
+  const socketState = () => `${state()} socket[${socket.destroyed ? "destroyed" : ""}]`;
+  socket.on("error", (error) => note(`socket error ${errorCode(error)} ${socketState()}`));
+  socket.once("close", (hadError) => note(`socket close ${hadError} ${socketState()}`));
 }

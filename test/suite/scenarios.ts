@@ -1,4 +1,4 @@
-import { finished, pipeline, Readable } from "node:stream";
+import { type Duplex, finished, pipeline, Readable } from "node:stream";
 import { errorCode, type Scenario, type Stage } from "./events.ts";
 
 const BODY = Buffer.alloc(1000, "b");
@@ -130,6 +130,52 @@ export const scenarios: readonly Scenario[] = [
     length: 2000,
     sent: 1000,
     app: ({ req, peer }) => req.once("data", () => peer.reset()),
+  },
+  ...(["leave", "reset"] as const).flatMap((way): Scenario[] =>
+    (
+      [
+        ["destroys the socket with the error", (error: Error, socket: Duplex) => socket.destroy(error)],
+        ["destroys the socket", (_error: Error, socket: Duplex) => socket.destroy()],
+        [
+          "answers as Node's documentation has it",
+          (error: NodeJS.ErrnoException, socket: Duplex) => {
+            if (error.code === "ECONNRESET" || !socket.writable) return;
+            socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
+          },
+        ],
+      ] as const
+    ).map(([what, listener]) => ({
+      name: `the peer ${way}s in the middle of an upload and a clientError listener ${what}`,
+      method: "POST",
+      length: 2000,
+      sent: 1000,
+      app({ server, req, peer, note }) {
+        server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+          const state = `${socket.destroyed} ${socket.writable}`;
+          note(`clientError ${errorCode(error)} ${socket === req.socket} ${state}`);
+          listener(error, socket);
+        });
+        req.once("data", () => peer[way]());
+      },
+    })),
+  ),
+  {
+    name: "the peer resets before the answer to a GET and a clientError listener hears it",
+    app({ server, req, peer, note }) {
+      server.on("clientError", (error, socket) => {
+        note(`clientError ${errorCode(error)} ${socket === req.socket} ${socket.destroyed}`);
+      });
+      peer.reset();
+    },
+  },
+  {
+    name: "the application destroys the socket with an error and a clientError listener hears it",
+    app({ server, req, note }) {
+      server.on("clientError", (error, socket) => {
+        note(`clientError ${errorCode(error)} ${socket === req.socket} ${socket.destroyed}`);
+      });
+      setImmediate(() => req.socket.destroy(new Error("broken off")));
+    },
   },
   {
     name: "the peer leaves between two parts of an answer",
@@ -325,6 +371,25 @@ export const scenarios: readonly Scenario[] = [
       });
     },
   },
+  ...["req", "res", "server", "nobody"].map(
+    (hearer): Scenario => ({
+      name: `the socket of the connection event has a time-out that ${hearer === "nobody" ? "nobody" : `only ${hearer}`} hears`,
+      onConnection(socket, note) {
+        socket.setTimeout(50);
+        socket.once("timeout", () => note("socket timeout"));
+      },
+      method: "POST",
+      length: 2000,
+      sent: 1000,
+      app(stage) {
+        const emitter = { req: stage.req, res: stage.res, server: stage.server }[hearer];
+        emitter?.on("timeout", (socket: unknown) => {
+          stage.note(`${hearer} timeout ${socket === stage.req.socket}`);
+          setImmediate(() => stage.res.destroy());
+        });
+      },
+    }),
+  ),
   { name: "a time-out fires that nobody hears", timeoutMs: 50, app: silent },
   {
     name: "a time-out fires in the middle of an upload that nobody hears",
