@@ -1,18 +1,25 @@
-import cluster from "node:cluster";
 import type { Server } from "node:net";
 import { isListening } from "./inherited-socket.ts";
-import { type FastCGIListenOptions, type ListenArguments, readListenArguments } from "./target.ts";
-import { bindUnixSocket, checkSocketOptions, isFilePath, setAccess } from "./unix-socket.ts";
+import { failure } from "./socket-access.ts";
+import { type ListenArguments, readListenArguments } from "./target.ts";
+import {
+  bindInPrimary,
+  bindUnixSocket,
+  checkSocketOptions,
+  isBoundByPrimary,
+  isFilePath,
+} from "./unix-socket.ts";
 
 /**
  * Carries out `server.listen(...args)`.
  *
  * @param listen is the method of node:net
- * @throws TypeError or RangeError if the arguments name no target; what the system refuses becomes an `error`
- *   event, as of node:net
+ * @throws TypeError or RangeError if the arguments name no target, and Node's own ERR_SERVER_ALREADY_LISTEN; what
+ *   the system refuses becomes an `error` event, as of node:net
  */
 export function listenOn(server: Server, args: ListenArguments, listen: (args: unknown[]) => void): void {
-  const { options, listener } = readListenArguments(args);
+  // Node refuses a server that listens, before it looks at anything else.
+  const { options, listener } = server.listening ? {} : readListenArguments(args);
   if (options === undefined) {
     listen(args);
     return;
@@ -27,32 +34,39 @@ export function listenOn(server: Server, args: ListenArguments, listen: (args: u
     }
     const socket = { ...options, path };
     checkSocketOptions(socket);
-    if (cluster.isWorker) server.once("listening", () => setWorkerAccess(socket));
+    if (isBoundByPrimary(options.exclusive)) {
+      const setAccess = bindInPrimary(socket, () => listen(call));
+      server.prependOnceListener("listening", () => orEmitError(server, setAccess));
+      return;
+    }
     bindUnixSocket(socket, () => {
       listen(call);
       return server.listening;
     });
   } catch (error) {
-    if (!isSystemError(error)) throw error;
-    if (server.listening) server.close();
-    process.nextTick(() => server.emit("error", error));
+    failLater(server, error);
   }
 }
 
-/** The primary has bound the socket: what is left is to set what it cannot know of. */
-function setWorkerAccess(options: FastCGIListenOptions & { path: string }): void {
-  if (options.mode !== undefined || options.owner !== undefined || options.group !== undefined)
-    setAccess(options);
+function orEmitError(server: Server, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    failLater(server, error);
+  }
+}
+
+/** Errors of the system become an event, and the server does not listen; others are the caller's. */
+function failLater(server: Server, error: unknown): void {
+  if (!(error instanceof Error && "syscall" in error)) throw error;
+  if (server.listening) server.close();
+  process.nextTick(() => server.emit("error", error));
 }
 
 function checkDescriptor(fd: number): void {
   if (isListening(fd) !== false) return;
-  const message =
-    `cannot listen on descriptor ${fd}: it is no listening socket. ` +
-    "Have a web server, spawn-fcgi or systemd start the program, or give a port or a path";
-  throw Object.assign(new Error(message), { code: "ENOTSOCK", syscall: "listen" });
-}
-
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && "syscall" in error;
+  throw failure(
+    "ENOTSOCK",
+    `cannot listen on descriptor ${fd}: it is no listening socket. Have a web server, spawn-fcgi or systemd start the program, or give a port or a path`,
+  );
 }

@@ -1,14 +1,20 @@
 import cluster from "node:cluster";
-import { chmodSync, chownSync, existsSync, lstatSync, readFileSync, type Stats, unlinkSync } from "node:fs";
+import { type BigIntStats, existsSync, lstatSync, readFileSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { isMainThread, Worker } from "node:worker_threads";
+import { argumentError } from "./argument-error.ts";
+import {
+  failure,
+  readAccess,
+  type SocketAccess,
+  type SocketPermissions,
+  setAccess,
+} from "./socket-access.ts";
+import { withSocketLock } from "./socket-lock.ts";
 
 /** What a unix socket is to be like. */
-export interface UnixSocketOptions {
+export interface UnixSocketOptions extends SocketAccess {
   readonly path: string;
-  readonly mode?: number | undefined;
-  readonly owner?: string | number | undefined;
-  readonly group?: string | number | undefined;
 }
 
 /** The path and a zero byte have to fit `sun_path`. */
@@ -24,18 +30,15 @@ export function isFilePath(path: string): boolean {
  *
  * @throws RangeError if the path is too long, or the mode is none; TypeError if owner or group are not known
  */
-export function checkSocketOptions({ path, mode, owner, group }: UnixSocketOptions): void {
+export function checkSocketOptions({ path, ...access }: UnixSocketOptions): void {
   const length = Buffer.byteLength(path);
   if (length > MAX_PATH_LENGTH) {
-    throw new RangeError(
+    throw argumentError(
+      "ERR_OUT_OF_RANGE",
       `path of the unix socket is ${length} bytes long, at most ${MAX_PATH_LENGTH} fit: ${path} (a path relative to the current folder may be shorter)`,
     );
   }
-  if (mode !== undefined && (!Number.isInteger(mode) || mode < 0 || mode > 0o777)) {
-    throw new RangeError(`mode is ${String(mode)}: give permissions such as 0o660`);
-  }
-  readId("/etc/passwd", "owner", owner);
-  readId("/etc/group", "group", group);
+  readAccess(access);
 }
 
 /**
@@ -43,67 +46,85 @@ export function checkSocketOptions({ path, mode, owner, group }: UnixSocketOptio
  *
  * All is done when it returns, as `net.Server` does it: `listen()`, then `chmod()`, is what programs do.
  *
- * @param bind makes the socket; its own failure is its own affair
+ * @param bind makes the socket and says whether it could; its own failure is its own affair
  * @throws Error with `code` if the path is taken (EADDRINUSE), its folder missing (ENOENT), or its owner cannot be
  *   set (EPERM); the socket may be bound then
  */
 export function bindUnixSocket(options: UnixSocketOptions, bind: () => boolean): void {
   const { path } = options;
-  // The primary binds, for all workers of a cluster, and each of them would take it for another server.
-  if (!cluster.isWorker) makeRoom(path);
-  const isOwned = options.owner !== undefined || options.group !== undefined;
-  const isBound = bindWithMode(isOwned ? 0o600 : options.mode, bind);
-  if (isBound && (isOwned || (options.mode !== undefined && !canSetUmask()))) setAccess(options);
+  const permissions = readAccess(options);
+  withSocketLock(path, () => {
+    makeRoom(path);
+    bindWithAccess(path, permissions, bind);
+  });
 }
 
 /** The umask is the whole process's, but nothing else runs until it is set back; no other thread may set it. */
-function bindWithMode(mode: number | undefined, bind: () => boolean): boolean {
-  if (mode === undefined || !canSetUmask()) return bind();
-  const umask = process.umask(0o777 & ~mode);
-  try {
-    return bind();
-  } finally {
-    process.umask(umask);
-  }
-}
-
-function canSetUmask(): boolean {
-  return isMainThread && !cluster.isWorker;
-}
-
-/** Sets owner, group and mode of a bound socket. */
-export function setAccess({ path, mode, owner, group }: UnixSocketOptions): void {
-  if (owner !== undefined || group !== undefined) {
-    const { uid, gid } = lstatSync(path);
+function bindWithAccess(path: string, permissions: SocketPermissions, bind: () => boolean): void {
+  const { mode } = permissions;
+  const isOwned = isOwnedBy(permissions);
+  if (mode === undefined && !isOwned) {
+    bind();
+  } else if (!isMainThread) {
+    checkUmask(path, permissions, "a worker thread");
+    if (bind()) setAccess(path, permissions);
+  } else {
+    // Nobody but this process's user, until it is the owner's.
+    const first = isOwned ? 0o700 & (mode ?? 0o700) : mode!;
+    const umask = process.umask(0o777 & ~first);
+    let isBound: boolean;
     try {
-      chownSync(
-        path,
-        readId("/etc/passwd", "owner", owner) ?? uid,
-        readId("/etc/group", "group", group) ?? gid,
-      );
-    } catch (error) {
-      if (!(error instanceof Error && "syscall" in error)) throw error;
-      throw failure(
-        "EPERM",
-        `owner and group of ${path} cannot be set to ${owner ?? uid} and ${group ?? gid}: only root may, or a member of the group`,
-      );
+      isBound = bind();
+    } finally {
+      process.umask(umask);
     }
+    if (isBound && isOwned) setAccess(path, { ...permissions, mode: mode ?? 0o777 & ~umask });
   }
-  // Without a mode: what the umask leaves.
-  const umask = isMainThread ? process.umask() : 0o022;
-  chmodSync(path, mode ?? 0o777 & ~umask);
 }
 
-/** Node has no getpwnam(): the files know the users that services run as. */
-function readId(file: string, kind: string, name: string | number | undefined): number | undefined {
-  if (name === undefined || typeof name === "number") return name;
-  const line = readFileSync(file, "utf8")
-    .split("\n")
-    .find((entry) => entry.startsWith(`${name}:`));
-  const id = Number(line?.split(":")[2] ?? Number.NaN);
-  if (Number.isNaN(id))
-    throw new TypeError(`${kind} ${JSON.stringify(name)} is not in ${file}: give its number`);
-  return id;
+/**
+ * Binds a unix socket in the primary of a cluster, for all its workers. A socket that is there is left alone, as each
+ * worker would take that of the primary for another server's.
+ *
+ * @returns a function that sets owner and mode once the socket is bound
+ * @throws Error with `code` EPERM if others could connect before that
+ */
+export function bindInPrimary(options: UnixSocketOptions, bind: () => void): () => void {
+  const permissions = readAccess(options);
+  const isPlain = permissions.mode === undefined && !isOwnedBy(permissions);
+  if (!isPlain) checkUmask(options.path, permissions, "a worker of a cluster");
+  bind();
+  return () => {
+    if (!isPlain) setAccess(options.path, permissions);
+  };
+}
+
+function isOwnedBy({ uid, gid }: SocketPermissions): boolean {
+  return uid !== undefined || gid !== undefined;
+}
+
+/** To connect, one has to have write permission. */
+function checkUmask(path: string, permissions: SocketPermissions, who: string): void {
+  const mayConnect = isOwnedBy(permissions) ? 0o700 : permissions.mode!;
+  const umask = readUmask();
+  const surplus = 0o222 & ~umask & ~mayConnect;
+  if (surplus === 0) return;
+  const wanted = (umask | surplus).toString(8).padStart(3, "0");
+  throw failure(
+    "EPERM",
+    `cannot listen on ${path}: ${who} cannot change the umask, so that others could connect before owner and mode are set: start the process with umask ${wanted}`,
+  );
+}
+
+/** Asking by `process.umask()` sets it for a moment, under the other threads. */
+function readUmask(): number {
+  try {
+    const mask = /^Umask:\s*([0-7]+)$/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1];
+    if (mask !== undefined) return Number.parseInt(mask, 8);
+  } catch {
+    // Another system than Linux.
+  }
+  return process.umask();
 }
 
 function makeRoom(path: string): void {
@@ -120,11 +141,16 @@ function makeRoom(path: string): void {
     throw failure("EADDRINUSE", `cannot listen on ${path}: it is ${kind}, not a socket, and is left alone`);
   }
   if (isAlive(path)) throw failure("EADDRINUSE", `cannot listen on ${path}: another server listens there`);
+  const now = statsOf(path);
+  if (now === undefined) return;
+  // A program that knows nothing of the lock has been here. Numbers of inodes are used again.
+  if (now.dev !== stats.dev || now.ino !== stats.ino || now.ctimeNs !== stats.ctimeNs)
+    throw failure("EADDRINUSE", `cannot listen on ${path}: another server has begun to listen there`);
   unlinkSync(path);
 }
 
-function statsOf(path: string): Stats | undefined {
-  return lstatSync(path, { throwIfNoEntry: false });
+function statsOf(path: string): BigIntStats | undefined {
+  return lstatSync(path, { bigint: true, throwIfNoEntry: false });
 }
 
 const PROBE = `
@@ -145,6 +171,7 @@ function isAlive(path: string): boolean {
   return result[0] !== 2;
 }
 
-function failure(code: string, message: string): Error {
-  return Object.assign(new Error(message), { code, syscall: "listen" });
+/** Whether the primary of a cluster binds, in the place of this process. */
+export function isBoundByPrimary(exclusive: boolean | undefined): boolean {
+  return cluster.isWorker && exclusive !== true;
 }
