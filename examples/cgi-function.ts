@@ -17,4 +17,5 @@ const handler: CGIFunction = async ({ env, stdin, stdout, stderr }) => {
 };
 
 if (process.env.HTTP) serveHTTP(cgiListener(handler), process.env.HTTP);
-else fastcgi(handler, process.env.PORT);
+else if (process.env.PORT) fastcgi(handler, process.env.PORT);
+else fastcgi(handler);

@@ -18,4 +18,5 @@ app.post("/echo", (req, res) => {
 });
 
 // No target: a CGI program answers its one request; a FastCGI process listens on the socket it was given.
-serveFastCGI(app, process.env.PORT);
+if (process.env.PORT) serveFastCGI(app, process.env.PORT);
+else serveFastCGI(app);

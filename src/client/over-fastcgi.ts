@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { createServer as createHTTPServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { checkApplication } from "../server/check-application.ts";
+import { checkServerOptions } from "../server/check-options.ts";
 import { FastCGIServer, type FastCGIServerOptions } from "../server/index.ts";
 import { createGateway, type Gateway, type GatewayOptions } from "./gateway.ts";
 
@@ -20,6 +22,7 @@ export interface OverFastCGIOptions {
  * closes with it, and does not keep the process alive. The FastCGI server's `requestError` event (a handler that
  * threw) is passed on.
  *
+ * @throws TypeError with Node's codes if `app` is no application, or an option of the server is unknown
  * @example
  * ```ts
  * await supertest(overFastCGI(app)).get("/").expect(200);
@@ -27,6 +30,8 @@ export interface OverFastCGIOptions {
  * ```
  */
 export function overFastCGI(app: RequestListener, options: OverFastCGIOptions = {}): Server {
+  checkApplication(app);
+  checkServerOptions(options.server ?? {});
   let gateway: Promise<Gateway> | undefined;
   const server = createHTTPServer((req, res) => {
     gateway?.then(

@@ -6,6 +6,7 @@ import { failRequest } from "../http/request-failure.ts";
 import { isBody } from "../http/send-body.ts";
 import { FastCGIError } from "../protocol/errors.ts";
 import { AuthorizerContext, CGIContext } from "./cgi-context.ts";
+import { checkHandler } from "./check-application.ts";
 
 /**
  * Answers one request, as a CGI program does.
@@ -51,12 +52,14 @@ export abstract class FastCGIHandler {
  * Turns a CGI function into a `(req, res)` listener: the one adapter behind `fastcgi()`, `serveCGI()` and
  * `serveHTTP()`. So it can be opened in a browser, tested with supertest, and mounted in an Express application.
  *
+ * @throws TypeError with `ERR_INVALID_ARG_TYPE` if `handler` is neither a function nor a class of FastCGIHandler
  * @example
  * ```ts
  * serveHTTP(cgiListener(({ env }) => `<p>${env.REQUEST_URI}</p>`), 8080);
  * ```
  */
 export function cgiListener(handler: CGIFunction | FastCGIHandlerClass): CGIListener {
+  checkHandler(handler);
   const run = isHandlerClass(handler) ? (context: CGIContext) => new handler(context).handle() : handler;
   return listenWith(CGIContext, run);
 }

@@ -10,6 +10,8 @@ import { createRequestSocket } from "../http/secure-request-socket.ts";
 import { Role } from "../protocol/constants.ts";
 import { FastCGIError } from "../protocol/errors.ts";
 import { encodeNameValuePairs } from "../protocol/name-value.ts";
+import { checkApplication } from "./check-application.ts";
+import { checkServerOptions } from "./check-options.ts";
 import type { FastCGIServerOptions } from "./options.ts";
 import { refuse } from "./refusal.ts";
 import { createRouting, emitMounted } from "./routing.ts";
@@ -26,9 +28,17 @@ import { createServer, type FastCGIServer } from "./server.ts";
  *
  * @param options those of the server that matter for a single request
  * @returns a server that does not listen; it emits `request`, `requestError` and `close` as any other
+ * @throws TypeError with Node's codes if `app` is no application, or an option is unknown
  * @see RFC 3875
  */
 export function serveCGI(app: RequestListener, options: FastCGIServerOptions = {}): FastCGIServer {
+  checkApplication(app);
+  checkServerOptions(options);
+  return startCGI(app, options);
+}
+
+/** {@link serveCGI} without a check of its arguments. */
+export function startCGI(app: RequestListener, options: FastCGIServerOptions): FastCGIServer {
   const server = createServer(options, app);
   // HTTP clients, and programs that the application starts, take it for their proxy.
   delete process.env.HTTP_PROXY;

@@ -15,6 +15,15 @@ export {
 export { serveCGI } from "./cgi-process.ts";
 export type { FastCGIServerOptions } from "./options.ts";
 export type { Roles } from "./routing.ts";
-export { fastcgi, serveFastCGI, serveHTTP, type Target, type TargetOptions } from "./serve.ts";
+export {
+  fastcgi,
+  type HTTPTarget,
+  type HTTPTargetOptions,
+  type ListeningListener,
+  serveFastCGI,
+  serveHTTP,
+  type Target,
+  type TargetOptions,
+} from "./serve.ts";
 export { createServer, FastCGIServer } from "./server.ts";
 export type { FastCGIListenOptions, ListenArguments } from "./target.ts";

@@ -1,5 +1,6 @@
 import type { ServerOptions } from "node:http";
 import type { AllowedAddresses } from "./allowed-addresses.ts";
+import { argumentError, describeValue } from "./argument-error.ts";
 import type { Roles } from "./routing.ts";
 
 /**
@@ -155,13 +156,22 @@ const POSITIVE: ReadonlySet<string> = new Set([
   "maxRequestsPerConnection",
   "maxRequests",
   "maxOutputLength",
-  "connectionsCheckingInterval",
 ]);
+
+/** Options of a FastCGI server that are no numbers, and none of node:http's. */
+const OTHERS: Record<
+  Exclude<keyof FastCGIServerOptions, keyof ServerOptions | keyof ServerSettings>,
+  true
+> = { roles: true, mount: true, allowedAddresses: true };
+
+/** Names of the options that a FastCGI server has, and node:http may have, too. */
+export const FASTCGI_OPTIONS: readonly string[] = [...Object.keys(DEFAULTS), ...Object.keys(OTHERS)];
 
 /**
  * Fills in the defaults.
  *
- * @throws RangeError if a value is no number, negative, or 0 where that makes no sense
+ * @throws TypeError with `ERR_INVALID_ARG_TYPE` if a value is no number; RangeError with `ERR_OUT_OF_RANGE` if it is
+ *   negative, or 0 where that makes no sense
  */
 export function readOptions(options: FastCGIServerOptions): ServerSettings {
   const settings: Record<string, number> = { ...DEFAULTS };
@@ -169,10 +179,14 @@ export function readOptions(options: FastCGIServerOptions): ServerSettings {
     const value: unknown = options[name];
     if (value === undefined) continue;
     const least = POSITIVE.has(name) ? 1 : 0;
-    if (typeof value !== "number" || Number.isNaN(value) || value < least) {
-      throw new RangeError(`option ${name} is ${String(value)}, not a number from ${least} on`);
-    }
+    const message = `option ${name} is ${describeValue(value)}, not a number from ${least} on`;
+    if (typeof value !== "number") throw argumentError("ERR_INVALID_ARG_TYPE", message);
+    if (Number.isNaN(value) || value < least) throw argumentError("ERR_OUT_OF_RANGE", message);
     settings[name] = value;
   }
+  // As in node:http, where 0 is as often as possible, and where the time for the head lies within that for all.
+  settings.connectionsCheckingInterval ||= 1;
+  if (options.headersTimeout === undefined && settings.requestTimeout! > 0)
+    settings.headersTimeout = Math.min(settings.headersTimeout!, settings.requestTimeout!);
   return settings as unknown as ServerSettings;
 }

@@ -14,6 +14,8 @@ import { createRequestSocket } from "../http/secure-request-socket.ts";
 import { Role, ValueName } from "../protocol/constants.ts";
 import { FastCGIError, ProtocolError } from "../protocol/errors.ts";
 import { type AddressFilter, createAddressFilter } from "./allowed-addresses.ts";
+import { checkApplication, checkIsOptions } from "./check-application.ts";
+import { checkCreateOptions } from "./check-options.ts";
 import type { ConnectionOwner } from "./connection-owner.ts";
 import { DeferredRequest } from "./deferred-request.ts";
 import { FastCGIConnection } from "./fastcgi-connection.ts";
@@ -39,19 +41,23 @@ const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"
 export class FastCGIServer extends Server {
   readonly #owner: ServerConnections;
 
-  /** Takes the arguments of `http.createServer()`. */
-  constructor(options: FastCGIServerOptions | RequestListener = {}, listener?: RequestListener) {
-    const given = typeof options === "function" ? {} : options;
-    const app = typeof options === "function" ? options : listener;
+  /**
+   * Takes the arguments of `http.createServer()`.
+   *
+   * @throws TypeError or RangeError with Node's codes if an option is wrong or misspelt, or `listener` is no
+   *   application
+   */
+  constructor(options?: FastCGIServerOptions | RequestListener | null, listener?: RequestListener | null) {
+    const { options: given, app } = readCreateArguments(options, listener);
     const settings = readOptions(given);
-    // http.Server checks these itself, against each other; they are ours to enforce.
-    super({ ...given, headersTimeout: 0, requestTimeout: 0 });
+    // Checks its own options; those that the two have in common are ours to enforce.
+    super(given);
     this.removeAllListeners("connection");
     this.headersTimeout = settings.headersTimeout;
     this.requestTimeout = settings.requestTimeout;
     this.keepAliveTimeout = settings.keepAliveTimeout;
     this.#owner = new ServerConnections(this, settings, given);
-    if (app !== undefined) this.on("request", app);
+    if (app) this.on("request", app);
   }
 
   /**
@@ -103,10 +109,24 @@ export class FastCGIServer extends Server {
 
 /** Creates a FastCGI server; the arguments are those of `http.createServer()`. */
 export function createServer(
-  options?: FastCGIServerOptions | RequestListener,
-  listener?: RequestListener,
+  options?: FastCGIServerOptions | RequestListener | null,
+  listener?: RequestListener | null,
 ): FastCGIServer {
   return new FastCGIServer(options, listener);
+}
+
+/** Takes for options what node:http takes, and refuses what it would take for some by mistake. */
+function readCreateArguments(
+  options: FastCGIServerOptions | RequestListener | null | undefined,
+  listener: RequestListener | null | undefined,
+): { options: FastCGIServerOptions; app: RequestListener | null | undefined } {
+  const isListener = typeof options === "function";
+  const app = isListener ? options : listener;
+  if (app) checkApplication(app);
+  if (isListener || options === undefined || options === null) return { options: {}, app };
+  checkIsOptions(options);
+  checkCreateOptions(options);
+  return { options, app };
 }
 
 /** The connections of a server, and what happens on them. */

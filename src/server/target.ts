@@ -1,5 +1,8 @@
 import type { ListenOptions } from "node:net";
+import { LOOPBACK, readAddress, readPort } from "./address.ts";
+import { argumentError, describeValue } from "./argument-error.ts";
 import { inheritedSocket } from "./inherited-socket.ts";
+import { isFilePath } from "./unix-socket.ts";
 
 /** Where and how to listen: `net.ListenOptions`, and these. The default host is 127.0.0.1. */
 export interface FastCGIListenOptions extends ListenOptions {
@@ -48,8 +51,9 @@ export function readListenArguments(args: readonly unknown[]): ListenCall {
   if (first === undefined || first === null || first === listener)
     return { options: readTarget({}), listener };
   if (typeof first === "number" || typeof first === "string") {
-    const host = typeof second === "string" && second !== "" ? { host: second } : {};
-    return { options: { ...readTarget(first), ...host, ...backlog }, listener };
+    const address = readAddress(first);
+    const host = "port" in address && typeof second === "string" && second !== "" ? { host: second } : {};
+    return { options: { ...address, ...host, ...backlog }, listener };
   }
   const isHandle = typeof first !== "object" || "_handle" in first || !isPlain(first);
   return { options: isHandle ? undefined : readTarget(first as FastCGIListenOptions), listener };
@@ -64,68 +68,72 @@ function isPlain(value: object): boolean {
  * Completes a target: a port or a path as options, no target as the socket that the process was given, or
  * `fcgi.sock` in the current folder.
  *
- * @throws TypeError or RangeError if it is none; the message says what to give instead
+ * A port that is there and is null or undefined is any that is free, as in node:net.
+ *
+ * @throws TypeError or RangeError with the `code` that node:net gives if it is none; the message says what to give
+ *   instead
  */
 export function readTarget(target: number | string | FastCGIListenOptions): FastCGIListenOptions {
-  if (typeof target === "number") return { port: checkPort(target), host: "127.0.0.1" };
-  if (typeof target === "string") return readText(target);
+  if (typeof target === "number" || typeof target === "string") return readAddress(target);
   if (typeof target !== "object" || target === null) {
-    throw new TypeError(
-      `target is ${describe(target)}: give a port, a path, or an object with port, path or fd`,
+    throw argumentError(
+      "ERR_INVALID_ARG_TYPE",
+      `target is ${describeValue(target)}: give a port, a path, or an object with port, path or fd`,
     );
   }
-  if (target.fd !== undefined) {
-    if (!Number.isInteger(target.fd) || target.fd < 0) {
-      throw new RangeError(`fd is ${describe(target.fd)}: give the number of an open descriptor`);
-    }
+  const { port, path, host, fd } = target;
+  if (typeof fd === "number" && fd >= 0) {
+    refuseOptions(target, "a descriptor", ["fdName", "mode", "owner", "group"]);
     return target;
   }
-  if (target.port !== undefined) {
-    checkPort(target.port);
-    // A host that is undefined is none: all addresses are to be asked for.
-    return { ...target, host: target.host ?? "127.0.0.1" };
-  }
-  if (target.path !== undefined) {
-    if (typeof target.path !== "string" || target.path === "") {
-      throw new TypeError(`path is ${describe(target.path)}: give the path of a unix socket`);
+  if (isGiven(port)) {
+    if (typeof port !== "number" && typeof port !== "string") {
+      throw argumentError("ERR_INVALID_ARG_VALUE", `port is ${describeValue(port)}: give a number`);
     }
+    readPort(port);
+    refuseOptions(target, "a TCP port", ["fdName", "mode", "owner", "group"]);
+    return { ...target, host: host || LOOPBACK };
+  }
+  if (isGiven(path)) {
+    if (typeof path !== "string" || path === "") {
+      throw argumentError(
+        "ERR_INVALID_ARG_VALUE",
+        `path is ${describeValue(path)}: give the path of a unix socket`,
+      );
+    }
+    refuseOptions(target, "a path", ["fdName"]);
+    if (!isFilePath(path)) refuseOptions(target, "what is no file", ["mode", "owner", "group"]);
     return target;
   }
-  if (target.host !== undefined) {
-    throw new TypeError(`target has the host ${describe(target.host)} and no port: give one`);
-  }
-  const fd = inheritedSocket(target.fdName);
-  return fd === undefined ? { ...target, path: "fcgi.sock" } : { ...target, fd };
-}
-
-function readText(target: string): FastCGIListenOptions {
-  if (target === "") throw new TypeError('target is "": give a port or the path of a unix socket');
-  // As in node:net: PORT comes out of the environment as a string.
-  if (/^\d+$/.test(target)) return { port: checkPort(Number(target)), host: "127.0.0.1" };
-  const address = /^(?:\w+:\/\/|tcp:)?(\[[\da-f:.]+\]|[\w.-]*):(\d+)$/i.exec(target);
-  if (address !== null) {
-    const host = address[1]!.replace(/^\[|\]$/g, "") || "127.0.0.1";
-    throw new TypeError(
-      `target ${describe(target)} would be the path of a unix socket: for TCP give { host: ${describe(host)}, port: ${address[2]} }`,
+  if (isGiven(fd)) {
+    throw argumentError(
+      "ERR_INVALID_ARG_VALUE",
+      `fd is ${describeValue(fd)}: give the number of an open descriptor`,
     );
   }
-  if (target.startsWith("unix:")) {
-    const path = target.replace(/^unix:(\/\/(?=\/))?/, "");
-    throw new TypeError(`target is ${describe(target)}: give the path alone, ${describe(path)}`);
-  }
-  return { path: target };
-}
-
-function checkPort(port: unknown): number {
-  const number = typeof port === "string" && port.trim() !== "" ? Number(port) : port;
-  if (typeof number !== "number" || !Number.isInteger(number) || number < 0 || number > 65535) {
-    throw new RangeError(
-      `port is ${describe(port)}: give an integer from 0 to 65535, 0 for any that is free`,
+  if ("port" in target) return { ...target, port: 0, host: host || LOOPBACK };
+  if (isGiven(host)) {
+    throw argumentError(
+      "ERR_INVALID_ARG_VALUE",
+      `target has the host ${describeValue(host)} and no port: give one`,
     );
   }
-  return number;
+  const inherited = inheritedSocket(target.fdName);
+  if (inherited === undefined) return { ...target, path: "fcgi.sock" };
+  // The access to a socket is its maker's affair.
+  return { ...target, fd: inherited, fdName: undefined, mode: undefined, owner: undefined, group: undefined };
 }
 
-function describe(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
+function refuseOptions(
+  target: FastCGIListenOptions,
+  kind: string,
+  names: readonly ("fdName" | "mode" | "owner" | "group")[],
+): void {
+  const name = names.find((option) => isGiven(target[option]));
+  if (name === undefined) return;
+  throw argumentError("ERR_INVALID_ARG_VALUE", `option ${name} has no effect on ${kind}: leave it out`);
+}
+
+function isGiven<T>(value: T): value is NonNullable<T> {
+  return value !== undefined && value !== null;
 }

@@ -126,11 +126,13 @@ describe("limits of bodies and answers", () => {
     await link.closed();
   });
 
-  test("options that are no numbers, negative, or 0 where that makes no sense are RangeErrors", () => {
+  test("options that are no numbers are TypeErrors, negative, or 0 where that makes no sense, RangeErrors", () => {
     assert.throws(() => createServer({ maxHeaderSize: 0 }), RangeError);
     assert.throws(() => createServer({ beginTimeout: -1 }), /option beginTimeout is -1/);
     assert.throws(() => createServer({ maxParams: Number.NaN }), RangeError);
-    assert.throws(() => createServer({ maxRequests: "9" as unknown as number }), RangeError);
+    assert.throws(() => createServer({ maxRequests: "9" as unknown as number }), {
+      code: "ERR_INVALID_ARG_TYPE",
+    });
     createServer({ beginTimeout: 0 }).close();
   });
 });

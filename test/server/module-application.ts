@@ -1,0 +1,2 @@
+// A module, for want of an application.
+export default function listener(): void {}
