@@ -91,8 +91,10 @@ test("examples/mount.ts sees the URL without its prefix", async (t) => {
 
 test("examples/client-certificate.ts asks for a certificate", async (t) => {
   const { client } = await start(t, "client-certificate");
-  assert.equal((await read(await client.request({ ...get("/"), SSL_CLIENT_VERIFY: "NONE" }))).status, 401);
-  const params = { ...get("/"), SSL_CLIENT_VERIFY: "SUCCESS", SSL_CLIENT_S_DN: "CN=Ada,O=Example" };
+  const secure = { ...get("/"), HTTPS: "on" };
+  assert.equal((await read(await client.request({ ...secure, SSL_CLIENT_VERIFY: "NONE" }))).status, 401);
+  assert.equal((await read(await client.request(get("/")))).status, 401);
+  const params = { ...secure, SSL_CLIENT_VERIFY: "SUCCESS", SSL_CLIENT_S_DN: "CN=Ada,O=Example" };
   assert.deepEqual(JSON.parse((await read(await client.request(params))).body), { name: "Ada" });
 });
 

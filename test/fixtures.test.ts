@@ -25,7 +25,7 @@ const aborted: { method: string | undefined; remotePort: number | undefined; bod
 async function tell(req: IncomingMessage, res: ServerResponse): Promise<void> {
   const { method, url, httpVersion, headers, socket } = req;
   const { remoteAddress, remotePort } = socket;
-  const { encrypted } = socket as unknown as { encrypted: boolean };
+  const { encrypted = false } = socket as unknown as { encrypted?: boolean };
   const hash = createHash("sha256");
   let bodyLength = 0;
   try {

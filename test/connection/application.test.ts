@@ -88,7 +88,7 @@ describe("ApplicationConnection turns records into calls", () => {
       ["begin 1 role 3", "request 1: ", "data 1: file", "data end 1", "begin 2 role 1", "request 2: "],
     ],
     [
-      "ABORT_REQUEST, before and after the params, with content too (5.4)",
+      "ABORT_REQUEST, before and after the params, after the answer, with content too (5.4)",
       [
         wire.begin(1),
         wire.record(wire.ABORT_REQUEST, 1),
@@ -97,7 +97,7 @@ describe("ApplicationConnection turns records into calls", () => {
         wire.record(wire.ABORT_REQUEST, 2, "content"),
         wire.record(wire.ABORT_REQUEST, 2),
       ],
-      ["begin 1 role 1", "abort 1", "begin 2 role 1", "request 2: ", "abort 2"],
+      ["begin 1 role 1", "abort 1", "begin 2 role 1", "request 2: ", "abort 2", "replaced 2"],
     ],
     [
       "the rest of STDIN after the answer, then the id again",
