@@ -4,6 +4,7 @@ import type { RequestConsumer, RequestTransport } from "./request-transport.ts";
 import { ResponseOutput } from "./response-output.ts";
 import { restoreDrain } from "./restore-drain.ts";
 import { SocketFacts } from "./socket-facts.ts";
+import { endsBeforeClose } from "./unread-request.ts";
 
 type WriteCallback = (error?: Error | null) => void;
 
@@ -103,7 +104,7 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
     this.bytesWritten += data.length;
     if (this.#timer !== undefined) this.#timer.refresh();
     try {
-      this.#output.write(data, encoding ?? "utf8", this.res);
+      this.#output.write(data, encoding ?? "utf8");
     } catch (error) {
       this.destroy(error as Error); // no HTTP was written
       return false;
@@ -176,15 +177,17 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
     if (this.#timer !== undefined) this.setTimeout(0);
     // node:http detaches it here; `res` still has to hear our `close`.
     if (this.res !== undefined) (this.res as { socket: unknown }).socket = null;
+    const isUnread = req !== undefined && !this.#isConsumed;
+    const isEmpty = isUnread && req.complete && req.readableLength === 0;
+    // Nothing to throw away: `end` and `close` come all the same.
+    if (isEmpty && endsBeforeClose) req.read();
     process.nextTick(closeSocket, this);
-    if (req !== undefined && !this.#isConsumed) {
-      if (req.complete && req.readableLength === 0) {
-        req.read(); // nothing to throw away: `end` and `close` come all the same
-      } else if (!hasReader(req)) {
-        this.#isDumped = true;
-        req.removeAllListeners("data");
-        req.resume();
-      }
+    if (isEmpty) {
+      if (!endsBeforeClose) req.read();
+    } else if (isUnread && !hasReader(req)) {
+      this.#isDumped = true;
+      req.removeAllListeners("data");
+      req.resume();
     }
   }
 

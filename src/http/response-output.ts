@@ -1,19 +1,17 @@
-import type { ServerResponse } from "node:http";
+import { ChunkedDecoder } from "../cgi/chunked-decoder.ts";
 import { toStatusField, translateResponseHead } from "../cgi/response-head.ts";
 import type { RequestTransport } from "./request-transport.ts";
 
 /** Characters of a body from which on it is not kept together with its head. */
 const LARGE_LENGTH = 80000;
 
-/** What the bytes that node:http writes are, when the application asked for chunked encoding itself. */
-const Framing = { NONE: 0, BEFORE_CHUNK: 1, CHUNK: 2, AFTER_CHUNK: 3 } as const;
-
 /** Turns the HTTP answer that node:http writes into a CGI answer. */
 export class ResponseOutput {
   readonly #transport: RequestTransport;
   readonly #method: string;
   #isHeadWritten = false;
-  #framing: number = Framing.NONE;
+  /** Takes off the framing of a body for which the application asked. */
+  #decoder: ChunkedDecoder | undefined = undefined;
   /** Bytes that Content-Length still allows, or -1. */
   #remaining = -1;
 
@@ -23,23 +21,28 @@ export class ResponseOutput {
     this.#method = method;
   }
 
-  /** Whether the answer is shorter so far than its Content-Length. */
+  /** Whether the answer is shorter so far than its Content-Length, or its last chunk is still to come. */
   get isShort(): boolean {
-    return this.#remaining > 0;
+    return this.#remaining > 0 || (this.#decoder !== undefined && !this.#decoder.isDone);
+  }
+
+  /** Whether node:http frames the body: it may keep pieces to itself then. */
+  get isChunked(): boolean {
+    return this.#decoder !== undefined;
   }
 
   /**
    * Takes what node:http writes, in its order; the first piece holds the whole head.
    *
-   * @throws Error if the first piece is no HTTP response head
+   * @throws Error if the first piece is no HTTP response head, or the body is not framed as the head says
    */
-  write(data: string | Uint8Array, encoding: BufferEncoding, res: ServerResponse | undefined): void {
-    if (!this.#isHeadWritten) this.#writeHead(data, encoding, res);
-    else if (this.#framing !== Framing.NONE) this.#writeFramed(data, encoding);
+  write(data: string | Uint8Array, encoding: BufferEncoding): void {
+    if (!this.#isHeadWritten) this.#writeHead(data, encoding);
+    else if (this.#decoder !== undefined) this.#writeChunked(this.#decoder, data, encoding);
     else if (data.length > 0) this.#writeBody(data, encoding);
   }
 
-  #writeHead(data: string | Uint8Array, encoding: BufferEncoding, res: ServerResponse | undefined): void {
+  #writeHead(data: string | Uint8Array, encoding: BufferEncoding): void {
     const text = typeof data === "string" ? data : Buffer.from(data).toString("latin1");
     const head = translateResponseHead(text);
     if (head === undefined) {
@@ -48,15 +51,13 @@ export class ResponseOutput {
     if (head.text === "") return; // 1xx: the real head is still to come
     this.#isHeadWritten = true;
     const { end, statusCode } = head;
-    if (head.isChunked && res !== undefined) {
-      // The application asked for it, a proxy for instance. node:http frames this first chunk only:
-      // "size", CRLF, the chunk, CRLF, in four writes, or "0" and CRLF where the answer ends with its head.
-      res.chunkedEncoding = false;
-      if (text.length > end && !text.startsWith("0\r\n", end)) this.#framing = Framing.BEFORE_CHUNK;
-      this.#transport.write(head.text ?? "", "latin1");
+    const hasBody = this.#method !== "HEAD" && statusCode !== 204 && statusCode !== 304;
+    if (head.isChunked && hasBody) {
+      this.#decoder = new ChunkedDecoder();
+      this.#transport.write(head.text ?? "", encoding);
+      if (text.length > end) this.#writeChunked(this.#decoder, text.slice(end), encoding);
       return;
     }
-    const hasBody = this.#method !== "HEAD" && statusCode !== 204 && statusCode !== 304;
     if (text.length - end > LARGE_LENGTH && hasBody) {
       // A large body is encoded once, by itself, and then has a length.
       this.#remaining = head.contentLength;
@@ -78,9 +79,9 @@ export class ResponseOutput {
     else this.#transport.write(text.length === end ? head.text : head.text + text.slice(end), encoding);
   }
 
-  #writeFramed(data: string | Uint8Array, encoding: BufferEncoding): void {
-    if (this.#framing === Framing.CHUNK) this.#writeBody(data, encoding);
-    this.#framing = this.#framing === Framing.AFTER_CHUNK ? Framing.NONE : this.#framing + 1;
+  #writeChunked(decoder: ChunkedDecoder, data: string | Uint8Array, encoding: BufferEncoding): void {
+    const bytes = typeof data === "string" ? Buffer.from(data, encoding) : data;
+    decoder.decode(bytes, (content) => this.#transport.write(content, "latin1"));
   }
 
   #writeBody(data: string | Uint8Array, encoding: BufferEncoding): void {
