@@ -157,7 +157,16 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
       if (this.transport.writableLength === 0) runCallbacks(callbacks);
       else this.transport.whenSent(() => runCallbacks(callbacks));
     }
+    if (this.#output.isChunked && this.#isHeldBack) this.#needsDrain = true;
     if (this.#needsDrain && !this.transport.awaitDrain()) this.onDrain();
+  }
+
+  /**
+   * Whether `res.write()` asked to wait for what node:http kept to itself: chunks that it gathers while the response
+   * is corked count against the response's own mark, and have come here since.
+   */
+  get #isHeldBack(): boolean {
+    return this.res?.writableNeedDrain === true && this.res.writableCorked === 0;
   }
 
   onDrain(): void {
