@@ -1,3 +1,5 @@
+import { readContentLength, readTransferCodings, trimWhiteSpace } from "./response-framing.ts";
+
 /** A response head on its way from HTTP to CGI: what {@link translateResponseHead} says of it. */
 export interface ResponseHead {
   /** Where the head ends in the text given, the empty line included. */
@@ -21,6 +23,13 @@ export function toStatusField(text: string): string {
   return `Status: ${text.slice(9)}`;
 }
 
+/** Transfer-Encoding, where it is not `chunked` alone. */
+let transferEncoding = "";
+/** Content-Length, quoted, where it is no length or there are different ones. */
+let wrongLength = "";
+/** Fields that stand in the place of some that were dropped. */
+let added = "";
+
 /** One for all: it is read at once, and answers are many. */
 const result: ResponseHead = {
   end: 0,
@@ -39,7 +48,12 @@ const result: ResponseHead = {
  * only lighttpd copes with them. 101 becomes 501: no front end tunnels.
  *
  * @param text what node:http wrote: a head, and perhaps the beginning of the body
+ * `Content-Length` is written as a plain number, and once; it is dropped beside `Transfer-Encoding`. Codings below
+ * `chunked`, as in `gzip, chunked`, become a `Content-Encoding`.
+ *
  * @returns one object, which the next call overwrites; undefined if no head is there
+ * @throws TypeError (ERR_HTTP_INVALID_HEADER_VALUE) if Content-Length is no length, or two of them differ, or
+ *   Transfer-Encoding cannot be taken off
  * @see RFC 3875, section 6; RFC 9110, section 7.6.1
  */
 export function translateResponseHead(text: string): ResponseHead | undefined {
@@ -49,6 +63,9 @@ export function translateResponseHead(text: string): ResponseHead | undefined {
   result.contentLength = -1;
   result.isChunked = false;
   result.hasLocation = false;
+  transferEncoding = "";
+  wrongLength = "";
+  added = "";
   const fields = text.indexOf("\n") + 1;
   let line = fields;
   for (;;) {
@@ -80,6 +97,15 @@ export function translateResponseHead(text: string): ResponseHead | undefined {
     result.text = statusCode === 101 ? "Status: 501 Not Implemented\r\n\r\n" : "";
     return result;
   }
+  if (wrongLength !== "") throw invalidValue("Content-Length", wrongLength);
+  if (transferEncoding !== "") readCodings(statusCode);
+  if (result.contentLength >= 0 && (result.isChunked || added.startsWith("Content-Encoding"))) {
+    return withoutLength(text, end);
+  }
+  if (added !== "") {
+    head += text.slice(copied, line) + added;
+    copied = line;
+  }
   if (result.hasLocation) {
     // HAProxy 2.6 turns any status into 302 when it meets Location after it: the status comes last here.
     const kept = copied === 9 ? text.slice(fields, line) : head.slice(fields - 9) + text.slice(copied, line);
@@ -105,17 +131,70 @@ function isDropped(text: string, line: number): boolean {
     case 10:
       return isField(text, line, "connection") || isField(text, line, "keep-alive");
     case 14:
-      if (isField(text, line, "content-length")) result.contentLength = lengthOf(text, colon + 1);
-      return false;
+      return isField(text, line, "content-length") && isReplacedLength(text, colon + 1);
     case 16:
       return isField(text, line, "proxy-connection");
     case 17:
       if (!isField(text, line, "transfer-encoding")) return false;
-      result.isChunked = /^ *chunked *\r/i.test(text.slice(colon + 1, colon + 20));
+      addTransferEncoding(text, colon + 1);
       return true;
     default:
       return false;
   }
+}
+
+/** Notes the length behind a colon; returns whether the line is not to be kept as it is. */
+function isReplacedLength(text: string, start: number): boolean {
+  const plain = lengthOf(text, start);
+  const length = plain >= 0 ? plain : readContentLength(valueAt(text, start));
+  const isFirst = result.contentLength < 0;
+  if (length < 0) {
+    wrongLength = `"${valueAt(text, start)}"`;
+  } else if (isFirst) {
+    result.contentLength = length;
+    if (plain < 0) added += `Content-Length: ${length}\r\n`;
+  } else if (length !== result.contentLength) {
+    wrongLength = `"${result.contentLength}" and "${length}"`;
+  }
+  return !isFirst || plain < 0;
+}
+
+function addTransferEncoding(text: string, start: number): void {
+  const value = valueAt(text, start);
+  if (transferEncoding === "" && !result.isChunked && value.toLowerCase() === "chunked") {
+    result.isChunked = true;
+  } else {
+    const before = result.isChunked && transferEncoding === "" ? "chunked" : transferEncoding;
+    transferEncoding = before === "" ? value : `${before}, ${value}`;
+  }
+}
+
+function readCodings(statusCode: number): void {
+  const codings = readTransferCodings(transferEncoding);
+  // A range of the bytes before their coding would be taken for one of those after it.
+  if (codings === undefined || (codings.contentCoding !== "" && statusCode === 206)) {
+    throw invalidValue("Transfer-Encoding", `"${transferEncoding}"`);
+  }
+  result.isChunked = codings.isChunked;
+  if (codings.contentCoding !== "") added = `Content-Encoding: ${codings.contentCoding}\r\n${added}`;
+}
+
+/** Translates a head that has Transfer-Encoding beside Content-Length, which is not valid then (RFC 9112, 6.2). */
+function withoutLength(text: string, end: number): ResponseHead | undefined {
+  const head = translateResponseHead(text.slice(0, end).replace(/\ncontent-length:[^\n]*/gi, ""));
+  result.end = end;
+  return head;
+}
+
+/** Class, code and words are those of node:http for values that it refuses by itself. */
+function invalidValue(name: string, value: string): TypeError {
+  return Object.assign(new TypeError(`Invalid value ${value} for header "${name}"`), {
+    code: "ERR_HTTP_INVALID_HEADER_VALUE",
+  });
+}
+
+function valueAt(text: string, start: number): string {
+  return trimWhiteSpace(text.slice(start, text.indexOf("\r", start)));
 }
 
 /** Whether `name`, in lower case, stands at `start`, in any case; the caller has compared the lengths. */

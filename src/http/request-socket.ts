@@ -11,6 +11,11 @@ type WriteCallback = (error?: Error | null) => void;
 /** `ServerResponse.end()` sets `corked` here before it uncorks; nobody reads it. */
 const WRITABLE_STATE = { corked: 0 };
 
+/** What takes the place of a response that cannot be sent; as a CGI response. */
+const ERROR_HEAD =
+  "Status: 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 22\r\n\r\n";
+const ERROR_BODY = "Internal Server Error\n";
+
 /**
  * The browser's connection, as `req.socket` and `res.socket` show it: it carries one request.
  *
@@ -106,7 +111,7 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
     try {
       this.#output.write(data, encoding ?? "utf8");
     } catch (error) {
-      this.destroy(error as Error); // no HTTP was written
+      this.fail(error);
       return false;
     }
     if (callback) {
@@ -284,6 +289,26 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
     this.#isClosed = true;
     // `res` hears it by its own listener, set by assignSocket().
     this.emit("close", this.#hadError);
+  }
+
+  /** Fails the request because of what the application wrote. */
+  fail(error: unknown): void {
+    this.endWithError();
+    if (this.#req !== undefined) this.server.emit("requestError", error, this.#req, this.res);
+  }
+
+  /** Sends 500 in the place of the response; cuts it off if its head is written. */
+  endWithError(): void {
+    if (this.destroyed) return;
+    if (this.#output.isHeadWritten) {
+      this.destroy();
+      return;
+    }
+    this.#shut();
+    this.transport.write(this.head.method === "HEAD" ? ERROR_HEAD : ERROR_HEAD + ERROR_BODY, "latin1");
+    this.transport.flush(true);
+    // As late as the `close` of a net.Socket, which waits for its handle.
+    setImmediate(closeDestroyed, this);
   }
 
   setTimeout(milliseconds: number, callback?: () => void): this {

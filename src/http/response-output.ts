@@ -9,7 +9,8 @@ const LARGE_LENGTH = 80000;
 export class ResponseOutput {
   readonly #transport: RequestTransport;
   readonly #method: string;
-  #isHeadWritten = false;
+  /** Whether the head of the response proper is written, not an interim one. */
+  isHeadWritten = false;
   /** Takes off the framing of a body for which the application asked. */
   #decoder: ChunkedDecoder | undefined = undefined;
   /** Bytes that Content-Length still allows, or -1. */
@@ -34,10 +35,11 @@ export class ResponseOutput {
   /**
    * Takes what node:http writes, in its order; the first piece holds the whole head.
    *
-   * @throws Error if the first piece is no HTTP response head, or the body is not framed as the head says
+   * @throws Error if the first piece is no HTTP response head, or the body is not framed as the head says; TypeError
+   *   if a field of the head says of the body what cannot be
    */
   write(data: string | Uint8Array, encoding: BufferEncoding): void {
-    if (!this.#isHeadWritten) this.#writeHead(data, encoding);
+    if (!this.isHeadWritten) this.#writeHead(data, encoding);
     else if (this.#decoder !== undefined) this.#writeChunked(this.#decoder, data, encoding);
     else if (data.length > 0) this.#writeBody(data, encoding);
   }
@@ -49,7 +51,7 @@ export class ResponseOutput {
       throw new Error("what was written to the socket is no HTTP response head");
     }
     if (head.text === "") return; // 1xx: the real head is still to come
-    this.#isHeadWritten = true;
+    this.isHeadWritten = true;
     const { end, statusCode } = head;
     const hasBody = this.#method !== "HEAD" && statusCode !== 204 && statusCode !== 304;
     if (head.isChunked && hasBody) {
