@@ -51,3 +51,8 @@ export function isUnderModFcgid(params: Params): boolean {
     !SCRIPT_FILENAME?.startsWith("proxy:")
   );
 }
+
+/** Whether nginx is the web server, by what its `fastcgi_params` say. */
+export function isBehindNginx(params: Params): boolean {
+  return params.SERVER_SOFTWARE?.startsWith("nginx/") ?? false;
+}

@@ -5,6 +5,7 @@ import type { FastCGIRequest } from "./fastcgi-request.ts";
 import {
   encodeChunks,
   fitsSlab,
+  openResponse,
   outputSlab,
   replaceOutputSlab,
   takeChunks,
@@ -66,6 +67,7 @@ export class ConnectionOutput {
       this.#wait(request);
       return;
     }
+    if (!request.hasStdout && !request.mayEnd) openResponse(request);
     if (fitsSlab(request)) {
       const end = writeQueued(request);
       request.hasStdout ||= end > 0;

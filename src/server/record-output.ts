@@ -1,6 +1,10 @@
+import { decodeParams, isBehindNginx } from "../cgi/params.ts";
 import { HEADER_LENGTH, MAX_CONTENT_LENGTH, RecordType } from "../protocol/constants.ts";
 import { paddingFor, writeEndRequest, writeHeader } from "../protocol/record.ts";
 import type { FastCGIRequest } from "./fastcgi-request.ts";
+
+/** A field of nginx, which takes it out of the response. */
+const UNBUFFERED = "X-Accel-Buffering: no\r\n";
 
 /** Bytes of a slab that are left to headers, padding and the end of a request. */
 const OVERHEAD = 128;
@@ -67,7 +71,31 @@ export function writeQueued(request: FastCGIRequest): number {
   }
   request.text = "";
   request.queuedLength = 0;
-  return offset === 8 ? 0 : closeStdout(request.requestId, offset - 8, request.mayEnd);
+  if (offset === 8) return 0;
+  const headEnd = request.hasStdout || request.mayEnd ? 0 : slab.indexOf("\r\n\r\n", 8, "latin1") + 4;
+  if (headEnd > 8 && headEnd < offset && headEnd <= MAX_CONTENT_LENGTH) {
+    // While the response is open, its head has a record of its own: nginx holds the beginning of a body back that
+    // lies in the record of the head and is shorter than 8 bytes.
+    slab.copyWithin(headEnd + HEADER_LENGTH, headEnd, offset);
+    writeHeader(slab, 0, RecordType.STDOUT, request.requestId, headEnd - HEADER_LENGTH, 0);
+    return closeStdout(request.requestId, headEnd, offset - headEnd, false);
+  }
+  return closeStdout(request.requestId, 0, offset - 8, request.mayEnd);
+}
+
+/**
+ * Is called before the first bytes of a response leave that is not complete with them.
+ *
+ * nginx gathers what comes over a connection that is not kept, until it has 4 KB or the end. Where no length
+ * announces the end either, the pieces of the response are meant to arrive as they come: it is told so.
+ */
+export function openResponse(request: FastCGIRequest): void {
+  const { text } = request;
+  if (request.keepConn || text === "" || !isBehindNginx(decodeParams(request.params))) return;
+  const end = text.indexOf("\r\n\r\n") + 2;
+  if (end < 2 || /\n(?:content-length|x-accel-buffering):/i.test(text.slice(0, end))) return;
+  request.text = text.slice(0, end) + UNBUFFERED + text.slice(end);
+  request.queuedLength += UNBUFFERED.length;
 }
 
 /** Writes `Status: ` at byte 8 of the slab; one by one, eight bytes cost less than a call of `set()`. */
@@ -83,21 +111,21 @@ function writeStatus(): void {
 }
 
 /**
- * Puts the headers around `length` bytes of content that lie at byte 8 of the slab, and moves what is beyond one
- * record; returns the end.
+ * Puts the headers around `length` bytes of content that lie 8 bytes behind `begin` in the slab, and moves what is
+ * beyond one record; returns the end.
  */
-function closeStdout(requestId: number, length: number, isLast: boolean): number {
+function closeStdout(requestId: number, begin: number, length: number, isLast: boolean): number {
   let last = length;
-  let start = 0;
+  let start = begin;
   if (length > MAX_CONTENT_LENGTH) {
     const count = Math.ceil(length / MAX_CONTENT_LENGTH);
     last = length - (count - 1) * MAX_CONTENT_LENGTH;
     for (let index = count - 1; index > 0; index--) {
-      const from = HEADER_LENGTH + index * MAX_CONTENT_LENGTH;
+      const from = begin + HEADER_LENGTH + index * MAX_CONTENT_LENGTH;
       slab.copyWithin(
         from + index * HEADER_LENGTH,
         from,
-        Math.min(from + MAX_CONTENT_LENGTH, HEADER_LENGTH + length),
+        Math.min(from + MAX_CONTENT_LENGTH, begin + HEADER_LENGTH + length),
       );
     }
     for (let index = 0; index < count - 1; index++) {
