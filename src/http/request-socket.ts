@@ -224,7 +224,7 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
     // What end() was called for leaves with this tick: node:http has written it by now.
     if (this.destroyed || (this.#isScheduled && this.res?.writableEnded && !this.#output.isShort))
       return this;
-    this.#shut();
+    this.#shut(() => error ?? destroyedError());
     this.transport.abort();
     if (error) process.nextTick(emitError, this, error);
     // As late as the `close` of a net.Socket, which waits for its handle.
@@ -264,7 +264,8 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
     if (this.listenerCount("error") > 0) this.emit("error", error);
   }
 
-  #shut(): void {
+  /** @param makeError gives the error for what was written and has not left */
+  #shut(makeError: () => Error = resetError): void {
     this.destroyed = true;
     this.readable = false;
     this.writable = false;
@@ -272,7 +273,7 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
     const callbacks = this.#callbacks;
     this.#callbacks = undefined;
     if (callbacks !== undefined && !this.res?.writableEnded) {
-      for (const callback of callbacks) process.nextTick(callback, resetError());
+      for (const callback of callbacks) process.nextTick(callback, makeError());
     }
   }
 
@@ -375,4 +376,11 @@ function uploadCutError(): Error {
 /** The error that node:http gives to a request whose connection went. */
 function resetError(): Error {
   return Object.assign(new Error("aborted"), { code: "ECONNRESET" });
+}
+
+/** The error that a stream gives to what it had not written when it was destroyed. */
+function destroyedError(): Error {
+  return Object.assign(new Error("Cannot call write after a stream was destroyed"), {
+    code: "ERR_STREAM_DESTROYED",
+  });
 }

@@ -40,6 +40,74 @@ export const scenarios: readonly Scenario[] = [
       });
     },
   },
+  {
+    name: "an answer that the application has framed as chunks is sent in pieces",
+    app({ res, note }) {
+      res.setHeader("Transfer-Encoding", "chunked");
+      res.write("one", () => note("written"));
+      res.write("two");
+      setImmediate(() => {
+        res.write("three");
+        setImmediate(() => res.end("four", () => note("ended")));
+      });
+    },
+  },
+  {
+    name: "an answer framed as chunks has trailers",
+    app({ res }) {
+      res.writeHead(200, { "Transfer-Encoding": "chunked", Trailer: "X-Sum" });
+      res.write("body");
+      res.addTrailers({ "X-Sum": "1" });
+      res.end();
+    },
+  },
+  {
+    name: "a HEAD is answered by an application that asks for chunks",
+    method: "HEAD",
+    app: ({ res }) => res.writeHead(200, { "Transfer-Encoding": "chunked" }).end("answer"),
+  },
+  {
+    name: "the application destroys an answer of which chunks are gathered",
+    app({ res, note }) {
+      res.setHeader("Transfer-Encoding", "chunked");
+      res.write("one", (error) => note(`write callback ${errorCode(error)}`));
+      res.write("two");
+      res.destroy();
+    },
+  },
+  {
+    name: "the application destroys an answer in the tick of a write",
+    app({ res, note }) {
+      res.write("one", (error) => note(`write callback ${errorCode(error)}`));
+      res.destroy();
+    },
+  },
+  {
+    name: "the application destroys an answer with an error in the tick of a write",
+    app({ res, note }) {
+      res.write("one", (error) => note(`write callback ${errorCode(error)}`));
+      res.destroy(new Error("broken off"));
+    },
+  },
+  {
+    name: "the peer leaves between two chunks",
+    app({ res, peer }) {
+      res.setHeader("Transfer-Encoding", "chunked");
+      res.write("one", () => peer.leave());
+    },
+  },
+  {
+    name: "the application waits for drain between chunks",
+    app({ res, note }) {
+      res.setHeader("Transfer-Encoding", "chunked");
+      const chunk = Buffer.alloc(1024 * 1024);
+      res.write(chunk);
+      res.once("drain", () => {
+        note("drain");
+        res.end(chunk);
+      });
+    },
+  },
   { name: "a HEAD is answered", method: "HEAD", app: answer },
   { name: "a request is answered with 204", app: ({ res }) => res.writeHead(204).end() },
   {
