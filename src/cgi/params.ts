@@ -1,28 +1,47 @@
 import { decodeNameValuePairs } from "../protocol/name-value.ts";
+import { forwardedFields, isForwarded } from "./forwarded.ts";
+import type { RequestHead } from "./request-head.ts";
+import { Repeat, repeatOf } from "./variable-name.ts";
 
 /** Meta-variables by name; the prototype is null, so that any name is harmless. */
 export type Params = Record<string, string>;
 
 /**
- * Decodes a name-value stream as an object. Of a repeated name the last value counts; header fields are joined.
+ * Decodes a name-value stream as an object. Of a repeated name the last value counts; header fields are joined, or
+ * the first of them counts, as in `req.headers`.
  *
  * `HTTP_*` and REQUEST_URI stay Latin-1, as header fields and URLs are in node:http. All else (PATH_INFO,
  * SCRIPT_NAME, DOCUMENT_ROOT, SSL_CLIENT_S_DN…) is UTF-8 where its bytes are UTF-8, because servers decode
  * percent-encoding there.
+ *
+ * @param head of the request: decides on X-Forwarded-* and the like; without it they are passed on
  */
-export function decodeParams(content: Buffer): Params {
+export function decodeParams(content: Buffer, head?: RequestHead): Params {
   const params: Params = Object.create(null);
+  const forwarded = head?.forwarded ?? "pass";
   for (const [name, bytes] of decodeNameValuePairs(content)) {
+    const isField = name.startsWith("HTTP_");
+    if (isField && forwarded !== "pass" && isForwarded(keyOf(name))) continue;
     const value = decodeValue(name, bytes);
     const previous = params[name];
-    params[name] = previous === undefined ? value : joinRepeated(name, previous, value);
+    params[name] = previous === undefined || !isField ? value : joinRepeated(keyOf(name), previous, value);
+  }
+  if (head !== undefined && forwarded === "set") {
+    for (const [, key, value] of forwardedFields(head)) {
+      params[`HTTP_${key.toUpperCase().replaceAll("-", "_")}`] = value;
+    }
   }
   return params;
 }
 
-function joinRepeated(name: string, previous: string, value: string): string {
-  if (!name.startsWith("HTTP_")) return value;
-  return previous + (name === "HTTP_COOKIE" ? "; " : ", ") + value;
+function keyOf(name: string): string {
+  return name.slice("HTTP_".length).replaceAll("_", "-").toLowerCase();
+}
+
+function joinRepeated(key: string, previous: string, value: string): string {
+  const repeat = repeatOf(key);
+  if (repeat === Repeat.FIRST_WINS || repeat === Repeat.ONCE) return previous === "" ? value : previous;
+  return previous + (repeat === Repeat.COOKIE ? "; " : ", ") + value;
 }
 
 function decodeValue(name: string, value: string): string {

@@ -1,6 +1,9 @@
 import { METHODS } from "node:http";
 import { readPairs } from "../protocol/name-value.ts";
-import { type Field, findName, Repeat, Variable, type VariableName } from "./variable-name.ts";
+import { type ForwardedPolicy, forwardedFields } from "./forwarded.ts";
+import { addHeader, beginHeaders, endHeaders, joinHeaders, sortHeaders } from "./header-fields.ts";
+import { encodePath, hasControlByte, hasUnprintableByte, isPrintable, isRequestTarget } from "./syntax.ts";
+import { type Field, findKnownName, findName, Variable, type VariableName } from "./variable-name.ts";
 
 const NO_VIEW = new DataView(new ArrayBuffer(0));
 const methods: ReadonlyMap<string, string> = new Map(METHODS.map((method) => [method, method]));
@@ -15,6 +18,13 @@ export interface HeadProblem {
 export interface HeadLimits {
   /** Name-value pairs, header fields and other variables together. */
   readonly maxPairs: number;
+  /**
+   * Bytes of the request target and of the names and values of header fields, as node:http's `maxHeaderSize`
+   * counts them: so many are too many already. Without it there is no limit.
+   */
+  readonly maxHeaderSize?: number;
+  /** What becomes of X-Forwarded-* and the like; `drop` if it is left out. */
+  readonly forwarded?: ForwardedPolicy;
   /** Whether fields that allow one value only are joined, too, as node:http's option of that name wants it. */
   readonly joinDuplicateHeaders?: boolean;
 }
@@ -39,25 +49,33 @@ export class RequestHead {
   pathInfo = "";
   query = "";
   serverSoftware = "";
+  forwarded: ForwardedPolicy = "drop";
   problem: HeadProblem | undefined = undefined;
 
   get isEncrypted(): boolean {
-    // HTTPS says it in every server; IIS says "off" where others leave it out.
+    // HTTPS says it in every server, and only there can it be set; IIS says "off" where others leave it out. A
+    // value that is not known means TLS, as it has always been understood: "non-empty" in PHP's manual.
     const https = this.https;
-    return https === "" ? this.scheme === "https" : https !== "off" && https !== "0";
+    return https === "" ? this.scheme.toLowerCase() === "https" : https === "on" || !NOT_TLS.test(https);
   }
 }
 
-let head: RequestHead = new RequestHead();
+const NOT_TLS = /^\s*(?:off|no|0|false|disabled|none)?\s*$/i;
+/** Longer names and methods are cut in messages. */
+const MAX_QUOTED_LENGTH = 64;
+// `GET`, and `HTTP` and `/1.1`, as bytes.
+const GET_WORD = 0x47455400;
+const HTTP_WORD = 0x48545450;
+const VERSION_1_1_WORD = 0x2f312e31;
+const NO_HEAD = new RequestHead();
+let head: RequestHead = NO_HEAD;
 /** The bytes that are being read, one character per byte: a value is a slice of it. */
 let text = "";
 /** The same bytes, for the names: several are compared at a time. */
 let view: DataView = NO_VIEW;
-let serial = 0;
-let joinsAll = false;
-/** The fields of `rawHeaders`, one for two of its entries. */
-const fields: Field[] = [];
-let fieldCount = 0;
+/** Bytes of header fields that may still be read. */
+let headerSizeLeft = 0;
+let isTarget = true;
 
 /**
  * Reads the meta-variables of a request, in one pass over `params`.
@@ -68,6 +86,10 @@ let fieldCount = 0;
  * comes twice is joined as node:http joins. `Transfer-Encoding: chunked` stays only where no usable length is:
  * the body is de-chunked already, and body parsers ask for one of the two before they read.
  *
+ * A request that node:http's parser would refuse has a `problem`: too many bytes, a field name that is no token,
+ * control characters in a value, a target that is none. Beyond a limit nothing is read but REQUEST_METHOD and
+ * SERVER_SOFTWARE, which the response to it depends on.
+ *
  * @param params the name-value stream
  * @throws ProtocolError `ERR_FCGI_PARAMS` if it is malformed
  * @see RFC 3875, section 4.1
@@ -77,46 +99,105 @@ export function readRequestHead(params: Buffer, limits: HeadLimits): RequestHead
   head = request;
   text = params.toString("latin1");
   view = new DataView(params.buffer, params.byteOffset, params.length);
-  serial++;
-  joinsAll = limits.joinDuplicateHeaders ?? false;
-  fieldCount = 0;
-  const count = readPairs(params, readPair);
+  request.forwarded = limits.forwarded ?? "drop";
+  beginHeaders(limits.joinDuplicateHeaders ?? false);
+  isTarget = true;
+  headerSizeLeft = limits.maxHeaderSize ?? Number.POSITIVE_INFINITY;
+  if (readPairs(params, readPair, limits.maxPairs) > limits.maxPairs) {
+    request.problem = { statusCode: 431, message: `params hold more than ${limits.maxPairs} pairs` };
+    readPairs(params, readEssentials);
+  }
   text = "";
   view = NO_VIEW;
-  if (count > limits.maxPairs) {
-    request.problem = { statusCode: 431, message: `params hold ${count} pairs, at most ${limits.maxPairs}` };
-  }
+  head = NO_HEAD;
   finish(request);
+  endHeaders();
   return request;
 }
 
 function readPair(bytes: Uint8Array, nameStart: number, valueStart: number, end: number): void {
   const name = findName(view, nameStart, valueStart);
-  if (name.variable === Variable.HEADER) {
-    // nginx and h2o leave blanks and tabs behind a value: they are no part of it (RFC 9110, 5.5).
-    let valueEnd = end;
-    while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1]!)) valueEnd--;
-    addHeader(head, name.field, text.slice(valueStart, valueEnd));
-  } else if (name.variable !== Variable.IGNORED) {
-    addVariable(head, name, text.slice(valueStart, end));
+  if (name.variable === Variable.HEADER) readHeader(bytes, name.field, valueStart, end);
+  else if (name.variable !== Variable.IGNORED) readVariable(bytes, name, valueStart, end);
+}
+
+function readVariable(bytes: Uint8Array, name: VariableName, valueStart: number, end: number): void {
+  switch (name.variable) {
+    case Variable.FILLED_HEADER:
+      if (end > valueStart) readHeader(bytes, name.field, valueStart, end);
+      break;
+    case Variable.FORWARDED:
+      if (head.forwarded === "pass") readHeader(bytes, name.field, valueStart, end);
+      break;
+    case Variable.REQUEST_URI:
+      head.url = text.slice(valueStart, end);
+      isTarget = !hasUnprintableByte(view, valueStart, end);
+      break;
+    // The usual values are not cut out of the text each time: it saves a tenth of all the reading.
+    case Variable.REQUEST_METHOD:
+      head.method =
+        end - valueStart === 3 && view.getInt32(valueStart - 1) << 8 === GET_WORD
+          ? "GET"
+          : text.slice(valueStart, end);
+      break;
+    case Variable.SERVER_PROTOCOL:
+      head.protocol =
+        end - valueStart === 8 &&
+        view.getInt32(valueStart) === HTTP_WORD &&
+        view.getInt32(end - 4) === VERSION_1_1_WORD
+          ? "HTTP/1.1"
+          : text.slice(valueStart, end);
+      break;
+    case Variable.INVALID:
+      head.problem ??= { statusCode: 400, message: "the name of a header field is no token" };
+      break;
+    default:
+      setVariable(head, name, text.slice(valueStart, end));
   }
+}
+
+function readHeader(bytes: Uint8Array, field: Field, valueStart: number, valueEnd: number): void {
+  headerSizeLeft -= field.key.length + valueEnd - valueStart;
+  // From here on all fields come here, and none is read.
+  if (headerSizeLeft <= 0) {
+    refuseSize(head);
+    return;
+  }
+  // nginx and h2o leave blanks and tabs behind a value: they are no part of it (RFC 9110, 5.5).
+  let start = valueStart;
+  let end = valueEnd;
+  while (end > start && isBlank(bytes[end - 1]!)) end--;
+  while (start < end && isBlank(bytes[start]!)) start++;
+  if (hasControlByte(view, start, end)) refuseValue(head, field);
+  addHeader(head, field, text.slice(start, end));
+}
+
+/** What the response to a request depends on that is over the limit. */
+function readEssentials(_bytes: Uint8Array, nameStart: number, valueStart: number, end: number): void {
+  const { variable } = findKnownName(view, nameStart, valueStart);
+  if (variable === Variable.REQUEST_METHOD) head.method = text.slice(valueStart, end);
+  else if (variable === Variable.SERVER_SOFTWARE) head.serverSoftware = text.slice(valueStart, end);
+}
+
+function refuseSize(request: RequestHead): void {
+  request.problem = { statusCode: 431, message: "the request target and header fields exceed maxHeaderSize" };
+}
+
+function refuseValue(request: RequestHead, field: Field): void {
+  const name = shorten(field.raw);
+  request.problem ??= { statusCode: 400, message: `header field ${name} holds a control character` };
+}
+
+function shorten(name: string): string {
+  return name.length > MAX_QUOTED_LENGTH ? `${name.slice(0, MAX_QUOTED_LENGTH)}\u2026` : name;
 }
 
 function isBlank(byte: number): boolean {
   return byte === 0x20 || byte === 0x09;
 }
 
-function addVariable(request: RequestHead, name: VariableName, value: string): void {
+function setVariable(request: RequestHead, name: VariableName, value: string): void {
   switch (name.variable) {
-    case Variable.REQUEST_METHOD:
-      request.method = value;
-      break;
-    case Variable.REQUEST_URI:
-      request.url = value;
-      break;
-    case Variable.SERVER_PROTOCOL:
-      request.protocol = value;
-      break;
     case Variable.REMOTE_ADDR:
       request.remoteAddress = value;
       break;
@@ -146,14 +227,12 @@ function addVariable(request: RequestHead, name: VariableName, value: string): v
       break;
     case Variable.UNENCODED_URL:
       // IIS: the target as sent, where REQUEST_URI is missing.
-      if (request.url === "") request.url = value;
+      if (request.url !== "") break;
+      request.url = value;
+      isTarget = isPrintable(value);
       break;
     case Variable.SERVER_SOFTWARE:
       request.serverSoftware = value;
-      break;
-    case Variable.HTTP_HOST: // empty from Caddy and nginx where an HTTP/1.0 request has none
-    case Variable.CONTENT_TYPE:
-      if (value !== "") addHeader(request, name.field, value);
       break;
     case Variable.CONTENT_LENGTH:
       // Empty from nginx, -1 from Caddy 2.6 for a chunked upload: neither is a length.
@@ -168,60 +247,6 @@ function addVariable(request: RequestHead, name: VariableName, value: string): v
   }
 }
 
-function addHeader(request: RequestHead, field: Field, value: string): void {
-  request.rawHeaders.push(field.raw, value);
-  fields[fieldCount++] = field;
-}
-
-/**
- * Puts header fields into the order of their names.
- *
- * Caddy keeps them in a map of Go's, and sends them in another order each time: `headers` would be an object of
- * another shape each time, which costs V8 several microseconds.
- */
-function sortHeaders(rawHeaders: string[]): void {
-  for (let index = 1; index < fieldCount; index++) {
-    const field = fields[index]!;
-    const value = rawHeaders[index * 2 + 1]!;
-    let place = index;
-    for (; place > 0 && isBefore(field, fields[place - 1]!); place--) {
-      fields[place] = fields[place - 1]!;
-      rawHeaders[place * 2] = rawHeaders[place * 2 - 2]!;
-      rawHeaders[place * 2 + 1] = rawHeaders[place * 2 - 1]!;
-    }
-    fields[place] = field;
-    rawHeaders[place * 2] = field.raw;
-    rawHeaders[place * 2 + 1] = value;
-  }
-}
-
-function isBefore(field: Field, other: Field): boolean {
-  return field.rank < other.rank || (field.rank === other.rank && field.key < other.key);
-}
-
-/** Makes `headers` from `rawHeaders`, as node:http does. */
-function joinHeaders({ headers, rawHeaders }: RequestHead): void {
-  const now = serial;
-  for (let index = 0, at = 1; at < rawHeaders.length; index++, at += 2) {
-    const field = fields[index]!;
-    const value = rawHeaders[at]!;
-    if (field.seen !== now) {
-      field.seen = now;
-      headers[field.key] = field.repeat === Repeat.LIST ? [value] : value;
-    } else {
-      repeatHeader(headers, field, value);
-    }
-  }
-}
-
-function repeatHeader(headers: RequestHead["headers"], field: Field, value: string): void {
-  const previous = headers[field.key];
-  if (Array.isArray(previous)) previous.push(value);
-  else if (field.repeat === Repeat.JOIN || (joinsAll && field.repeat === Repeat.FIRST_WINS))
-    headers[field.key] = `${previous}, ${value}`;
-  else if (field.repeat === Repeat.COOKIE) headers[field.key] = `${previous}; ${value}`;
-}
-
 /** At most 15 digits: exact as a number, and more than any disk holds. */
 function isLength(value: string): boolean {
   if (value.length === 0 || value.length > 15) return false;
@@ -233,13 +258,29 @@ function isLength(value: string): boolean {
 }
 
 function finish(request: RequestHead): void {
-  if (request.serverSoftware.startsWith("Caddy")) sortHeaders(request.rawHeaders);
+  const method = request.method === "GET" ? "GET" : methods.get(request.method);
+  if (method !== undefined) request.method = method;
+  if (request.problem?.statusCode === 431) return;
+  if (request.serverSoftware.startsWith("Caddy")) sortHeaders(request);
   joinHeaders(request);
   if (request.contentLength < 0 && request.hasTransferEncoding) addTransferEncoding(request);
-  const method = methods.get(request.method);
-  if (method !== undefined) request.method = method;
-  else request.problem ??= methodProblem(request.method);
-  if (request.url === "") request.url = urlFromPath(request);
+  if (request.forwarded === "set") setForwarded(request);
+  if (method === undefined) request.problem ??= methodProblem(request.method);
+  if (request.url === "") {
+    request.url = urlFromPath(request);
+    isTarget = isPrintable(request.url);
+  }
+  headerSizeLeft -= request.url.length;
+  if (headerSizeLeft <= 0) refuseSize(request);
+  else if (!isTarget || !isRequestTarget(request.url, request.method))
+    request.problem ??= { statusCode: 400, message: "REQUEST_URI is no request target" };
+}
+
+function setForwarded(request: RequestHead): void {
+  for (const [raw, key, value] of forwardedFields(request)) {
+    request.rawHeaders.push(raw, value);
+    request.headers[key] = value;
+  }
 }
 
 /** Says that a body comes without a length. */
@@ -251,7 +292,7 @@ export function addTransferEncoding(request: RequestHead): void {
 
 function methodProblem(method: string): HeadProblem {
   if (method !== "")
-    return { statusCode: 400, message: `request method ${JSON.stringify(method)} is not known` };
+    return { statusCode: 400, message: `request method ${JSON.stringify(shorten(method))} is not known` };
   return {
     statusCode: 500,
     // nginx: a single fastcgi_param in a location drops all that it would inherit.
@@ -261,15 +302,9 @@ function methodProblem(method: string): HeadProblem {
 }
 
 /** The request target from the decoded path: only where a server sends no REQUEST_URI. */
-function urlFromPath(request: RequestHead): string {
-  const path = Buffer.from(request.scriptName + request.pathInfo, "latin1");
-  let url = "";
-  for (const byte of path) {
-    const character = String.fromCharCode(byte);
-    url += /[A-Za-z0-9\-._~!$&'()*+,;=:@/]/.test(character)
-      ? character
-      : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
-  }
-  if (!url.startsWith("/")) url = `/${url}`;
-  return request.query === "" ? url : `${url}?${request.query}`;
+function urlFromPath({ scriptName, pathInfo, query }: RequestHead): string {
+  const path = scriptName + pathInfo;
+  // Longer than it may be already.
+  const url = path.length >= headerSizeLeft ? path : encodePath(path);
+  return query === "" ? url : `${url}?${query}`;
 }

@@ -1,3 +1,6 @@
+import { isForwarded } from "./forwarded.ts";
+import { DROPPED, FIRST_WINS, KNOWN_FIELDS, KNOWN_VARIABLES, ONCE } from "./known-names.ts";
+
 /** The variables that a request's head is made from, other than header fields. */
 export const Variable = {
   IGNORED: 0,
@@ -12,20 +15,24 @@ export const Variable = {
   HTTPS: 9,
   REQUEST_SCHEME: 10,
   CONTENT_LENGTH: 11,
-  CONTENT_TYPE: 12,
-  SCRIPT_NAME: 13,
-  PATH_INFO: 14,
-  QUERY_STRING: 15,
-  UNENCODED_URL: 16,
-  SERVER_SOFTWARE: 17,
-  TRANSFER_ENCODING: 18,
-  HTTP_HOST: 19,
+  SCRIPT_NAME: 12,
+  PATH_INFO: 13,
+  QUERY_STRING: 14,
+  UNENCODED_URL: 15,
+  SERVER_SOFTWARE: 16,
+  TRANSFER_ENCODING: 17,
+  /** A header field that is none if it is empty. */
+  FILLED_HEADER: 18,
+  /** A header field that `forwarded` decides on. */
+  FORWARDED: 19,
+  /** A header field whose name is no token. */
+  INVALID: 20,
 } as const;
 
-/** How a repeated field is treated, as node:http does it. */
-export const Repeat = { JOIN: 0, FIRST_WINS: 1, COOKIE: 2, LIST: 3 } as const;
+/** How a repeated field is treated: as node:http does it; ONCE is FIRST_WINS also with `joinDuplicateHeaders`. */
+export const Repeat = { JOIN: 0, FIRST_WINS: 1, COOKIE: 2, LIST: 3, ONCE: 4 } as const;
 
-/** A header field; names that differ in case or dashes only are one field. */
+/** A header field; names that differ in case or dashes only have one key. */
 export interface Field {
   /** Name as a browser would write it: `Accept-Encoding`. */
   readonly raw: string;
@@ -34,7 +41,9 @@ export interface Field {
   readonly repeat: number;
   /** Its first six letters as a number: orders most names without a look at their text. */
   readonly rank: number;
-  /** Serial number of the last request that had this field: tells repeated fields without a look-up. */
+  /** Is one object for all requests; of other fields there may be several, within one request too. */
+  readonly isKnown: boolean;
+  /** Serial number of the last request that had this field, if it is known: tells repeated fields without a look-up. */
   seen: number;
 }
 
@@ -51,26 +60,7 @@ export interface VariableName {
   readonly next: VariableName | undefined;
 }
 
-const FIRST_WINS: ReadonlySet<string> = new Set(
-  (
-    "age authorization content-length content-type etag expires from host if-modified-since " +
-    "if-unmodified-since last-modified location max-forwards proxy-authorization referer retry-after " +
-    "server user-agent"
-  ).split(" "),
-);
-/** `Proxy` would be HTTP_PROXY (httpoxy); lengths and types have variables of their own. */
-const DROPPED: ReadonlySet<string> = new Set(["proxy", "content-length", "content-type", "__proto__"]);
-const NO_FIELD: Field = { raw: "", key: "", repeat: Repeat.JOIN, rank: 0, seen: 0 };
-
-// Names are remembered in a table of short chains, up to a number, so that nobody fills the memory with
-// invented names, nor makes a chain long.
-const TABLE_LENGTH = 2048;
-/** Leaves as many bits of a hash as an index into the table has. */
-const HASH_SHIFT = Math.clz32(TABLE_LENGTH - 1);
-const MAX_NAMES = 2000;
-const MAX_CHAIN_LENGTH = 6;
-const table: (VariableName | undefined)[] = new Array(TABLE_LENGTH).fill(undefined);
-const fields = new Map<string, Field>();
+const NO_FIELD: Field = { raw: "", key: "", repeat: Repeat.JOIN, rank: 0, isKnown: false, seen: 0 };
 const NO_NAME: VariableName = {
   variable: Variable.IGNORED,
   field: NO_FIELD,
@@ -79,7 +69,38 @@ const NO_NAME: VariableName = {
   lastWord: 0,
   next: undefined,
 };
-let count = 0;
+/** What a field name may hold (RFC 9110, 5.6.2), as node:http's parser has it. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
+
+// Two tables. The usual names are put into the first one when the module is loaded, in chains, and stay. What
+// else comes is learnt in the second one, where a hash has two places and a new name takes the place of the
+// older: clients who invent names push out one another's, and their memory is bounded by the table's.
+const TABLE_LENGTH = 2048;
+/** Leaves as many bits of a hash as an index into the table has. */
+const HASH_SHIFT = Math.clz32(TABLE_LENGTH - 1);
+const LEARNT_PLACES = 512;
+/** Longer names are read anew each time. A learnt name takes 1.5 KiB at most: all of them, 768 KiB. */
+const MAX_LEARNT_LENGTH = 256;
+const known: (VariableName | undefined)[] = new Array(TABLE_LENGTH).fill(undefined);
+const learnt: (VariableName | undefined)[] = new Array(LEARNT_PLACES).fill(undefined);
+const knownFields = new Map<string, Field>();
+
+for (const key of KNOWN_FIELDS) knownFields.set(key, createField(key, true));
+// What comes last is found first in its chain: the variables are in every request.
+for (const key of KNOWN_FIELDS) know(`HTTP_${key.toUpperCase().replaceAll("-", "_")}`);
+for (const text of KNOWN_VARIABLES) know(text);
+
+function know(text: string): void {
+  const bytes = Buffer.from(text, "latin1");
+  const { length } = bytes;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, length);
+  const hash = hashOf(view.getInt32(length - 4), view.getInt32((length >> 1) - 2), length);
+  known[hash] = describe(view, 0, length, known[hash]);
+}
+
+function hashOf(lastWord: number, middleWord: number, length: number): number {
+  return (Math.imul(lastWord ^ length, 0x9e3779b1) ^ Math.imul(middleWord, 0x85ebca6b)) >>> HASH_SHIFT;
+}
 
 /**
  * Finds the name that lies in `bytes` from `start` to `end`, without making a string of it.
@@ -90,22 +111,47 @@ export function findName(bytes: DataView, start: number, end: number): VariableN
   const length = end - start;
   if (length < 4) return NO_NAME; // HTTPS and HTTP_X are the shortest that mean anything
   const lastWord = bytes.getInt32(end - 4);
-  const middleWord = bytes.getInt32(start + (length >> 1) - 2);
-  const hash = (Math.imul(lastWord ^ length, 0x9e3779b1) ^ Math.imul(middleWord, 0x85ebca6b)) >>> HASH_SHIFT;
-  let name = table[hash];
-  let chainLength = 0;
-  while (name !== undefined) {
+  const hash = hashOf(lastWord, bytes.getInt32(start + (length >> 1) - 2), length);
+  for (let name = known[hash]; name !== undefined; name = name.next) {
     if (name.length === length && name.lastWord === lastWord && hasWords(bytes, start, name.words))
       return name;
-    name = name.next;
-    chainLength++;
   }
-  const learnt = describe(bytes, start, length, table[hash]);
-  if (count < MAX_NAMES && chainLength < MAX_CHAIN_LENGTH && length <= 256) {
-    table[hash] = learnt;
-    count++;
+  return learn(bytes, start, length, hash);
+}
+
+/** As {@link findName}, but finds the names only that are known from the start. */
+export function findKnownName(bytes: DataView, start: number, end: number): VariableName {
+  const length = end - start;
+  if (length < 4) return NO_NAME;
+  const lastWord = bytes.getInt32(end - 4);
+  const hash = hashOf(lastWord, bytes.getInt32(start + (length >> 1) - 2), length);
+  for (let name = known[hash]; name !== undefined; name = name.next) {
+    if (name.length === length && name.lastWord === lastWord && hasWords(bytes, start, name.words))
+      return name;
   }
-  return learnt;
+  return NO_NAME;
+}
+
+/** Finds a name in the second table, or puts it there. */
+function learn(bytes: DataView, start: number, length: number, hash: number): VariableName {
+  if (length > MAX_LEARNT_LENGTH) return describe(bytes, start, length, undefined);
+  const place = hash & (LEARNT_PLACES - 2);
+  const newer = learnt[place];
+  if (newer !== undefined && isName(newer, bytes, start, length)) return newer;
+  const older = learnt[place + 1];
+  if (older !== undefined && isName(older, bytes, start, length)) return older;
+  const name = describe(bytes, start, length, undefined);
+  learnt[place + 1] = newer;
+  learnt[place] = name;
+  return name;
+}
+
+function isName(name: VariableName, bytes: DataView, start: number, length: number): boolean {
+  return (
+    name.length === length &&
+    name.lastWord === bytes.getInt32(start + length - 4) &&
+    hasWords(bytes, start, name.words)
+  );
 }
 
 function hasWords(bytes: DataView, start: number, words: readonly number[]): boolean {
@@ -123,19 +169,22 @@ function describe(
 ): VariableName {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, length).toString("latin1");
   const words: number[] = [];
-  for (let offset = 0; offset + 4 <= length; offset += 4) words.push(bytes.getInt32(start + offset));
+  if (length <= MAX_LEARNT_LENGTH)
+    for (let offset = 0; offset + 4 <= length; offset += 4) words.push(bytes.getInt32(start + offset));
   const lastWord = bytes.getInt32(start + length - 4);
   const name = (variable: number, field: Field): VariableName => {
     return { variable, field, length, words, lastWord, next };
   };
   if (text === "HTTP_TRANSFER_ENCODING") return name(Variable.TRANSFER_ENCODING, NO_FIELD);
-  if (text === "HTTP_HOST") return name(Variable.HTTP_HOST, fieldOf("host"));
-  if (text === "CONTENT_TYPE" || text === "CONTENT_LENGTH") {
-    return name(Variable[text], fieldOf(text.toLowerCase().replace("_", "-")));
-  }
+  // Empty from Caddy and nginx: Host of an HTTP/1.0 request without it, and the type of a request without body.
+  if (text === "HTTP_HOST") return name(Variable.FILLED_HEADER, fieldOf("host"));
+  if (text === "CONTENT_TYPE") return name(Variable.FILLED_HEADER, fieldOf("content-type"));
+  if (text === "CONTENT_LENGTH") return name(Variable.CONTENT_LENGTH, fieldOf("content-length"));
   if (text.startsWith("HTTP_") && text.length > 5) {
+    if (!TOKEN.test(text)) return name(Variable.INVALID, NO_FIELD);
     const key = text.slice(5).replaceAll("_", "-").toLowerCase();
-    return DROPPED.has(key) ? name(Variable.IGNORED, NO_FIELD) : name(Variable.HEADER, fieldOf(key));
+    if (DROPPED.has(key)) return name(Variable.IGNORED, NO_FIELD);
+    return name(isForwarded(key) ? Variable.FORWARDED : Variable.HEADER, fieldOf(key));
   }
   const variable = Object.hasOwn(Variable, text) ? Variable[text as keyof typeof Variable] : Variable.IGNORED;
   const isReal = variable > Variable.HEADER && variable < Variable.TRANSFER_ENCODING;
@@ -143,16 +192,18 @@ function describe(
 }
 
 function fieldOf(key: string): Field {
-  const known = fields.get(key);
-  if (known !== undefined) return known;
-  const field: Field = { raw: capitalise(key), key, repeat: repeatOf(key), rank: rankOf(key), seen: 0 };
-  if (fields.size < MAX_NAMES) fields.set(key, field);
-  return field;
+  return knownFields.get(key) ?? createField(key, false);
 }
 
-function repeatOf(key: string): number {
+function createField(key: string, isKnown: boolean): Field {
+  return { raw: capitalise(key), key, repeat: repeatOf(key), rank: rankOf(key), isKnown, seen: 0 };
+}
+
+/** How a field is treated that comes twice, by its name in lower case. */
+export function repeatOf(key: string): number {
   if (key === "cookie") return Repeat.COOKIE;
   if (key === "set-cookie") return Repeat.LIST;
+  if (ONCE.has(key)) return Repeat.ONCE;
   return FIRST_WINS.has(key) ? Repeat.FIRST_WINS : Repeat.JOIN;
 }
 

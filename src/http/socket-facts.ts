@@ -23,9 +23,9 @@ export class SocketFacts extends EventEmitter {
     this.head = head;
   }
 
-  /** The meta-variables as received. */
+  /** The meta-variables as received, but for X-Forwarded-* and the like: see the option `forwarded`. */
   get params(): Params {
-    this.#params ??= decodeParams(this.transport.params);
+    this.#params ??= decodeParams(this.transport.params, this.head);
     return this.#params;
   }
 

@@ -8,15 +8,21 @@ export type PairReader = (bytes: Uint8Array, nameStart: number, valueStart: numb
  *
  * @param read called for each pair: the name is `nameStart` to `valueStart` of `bytes`, the value `valueStart`
  *   to `end`
- * @returns the number of pairs
+ * @param maxPairs where the walk ends: what is behind so many pairs is not looked at
+ * @returns the number of pairs, or `maxPairs` + 1 if there are more
  * @throws ProtocolError `ERR_FCGI_PARAMS` if a length, a name or a value ends beyond `bytes`
  * @see FastCGI 1.0, section 3.4
  */
-export function readPairs(bytes: Uint8Array, read: PairReader): number {
+export function readPairs(
+  bytes: Uint8Array,
+  read: PairReader,
+  maxPairs: number = Number.MAX_SAFE_INTEGER,
+): number {
   const total = bytes.length;
   let position = 0;
   let count = 0;
   while (position < total) {
+    if (count === maxPairs) return count + 1;
     // Past the end a byte is undefined and a length NaN: the comparison below is then false, as wanted.
     let nameLength = bytes[position++]!;
     if (nameLength > 127) {

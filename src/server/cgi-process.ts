@@ -12,7 +12,7 @@ import { FastCGIError } from "../protocol/errors.ts";
 import { encodeNameValuePairs } from "../protocol/name-value.ts";
 import { checkApplication } from "./check-application.ts";
 import { checkServerOptions } from "./check-options.ts";
-import type { FastCGIServerOptions } from "./options.ts";
+import { type FastCGIServerOptions, readHeadLimits, readOptions } from "./options.ts";
 import { refuse } from "./refusal.ts";
 import { createRouting, emitMounted } from "./routing.ts";
 import { createServer, type FastCGIServer } from "./server.ts";
@@ -58,7 +58,9 @@ export function startCGI(app: RequestListener, options: FastCGIServerOptions): F
 }
 
 function start(server: FastCGIServer, request: ProcessRequest, options: FastCGIServerOptions): void {
-  const head = readRequestHead(request.params, { maxPairs: Number.POSITIVE_INFINITY });
+  // The system limits the environment.
+  const limits = { ...readHeadLimits(options, readOptions(options)), maxPairs: Number.POSITIVE_INFINITY };
+  const head = readRequestHead(request.params, limits);
   if (head.problem !== undefined) {
     refuse(request, head.problem.statusCode, head.problem.message, head.method);
     return;

@@ -1,4 +1,6 @@
-import type { ServerOptions } from "node:http";
+import { maxHeaderSize, type ServerOptions } from "node:http";
+import { type ForwardedPolicy, readForwarded } from "../cgi/forwarded.ts";
+import type { HeadLimits } from "../cgi/request-head.ts";
 import type { AllowedAddresses } from "./allowed-addresses.ts";
 import { argumentError, describeValue } from "./argument-error.ts";
 import type { Roles } from "./routing.ts";
@@ -10,11 +12,18 @@ import type { Roles } from "./routing.ts";
  */
 export interface FastCGIServerOptions extends ServerOptions {
   /**
-   * Length of FCGI_PARAMS of one request in all; beyond it the request is answered with 431, beyond four times
-   * as much the connection is destroyed.
-   * @defaultValue 262144
+   * Bytes of the request target and of the names and values of header fields, as node:http counts them; from so
+   * many on the request is answered with 431. 0 stands for the default.
+   * @defaultValue `http.maxHeaderSize`: 16384, or Node's `--max-http-header-size`
    */
   maxHeaderSize?: number | undefined;
+  /**
+   * Length of FCGI_PARAMS of one request in all; beyond it the request is answered with 431, beyond four times
+   * as much the connection is destroyed.
+   * @defaultValue 262144, or sixteen times `maxHeaderSize` if that is more: a long request target comes in several
+   *   variables
+   */
+  maxParamsLength?: number | undefined;
   /**
    * Name-value pairs of one request, header fields included; beyond it the answer is 431.
    * @defaultValue 1000
@@ -100,6 +109,15 @@ export interface FastCGIServerOptions extends ServerOptions {
    */
   mount?: string | undefined;
   /**
+   * What becomes of the header fields in which a proxy tells of its client, and which a client can forge:
+   * X-Forwarded-*, Forwarded, X-Real-IP, X-Client-IP, X-Cluster-Client-IP, Client-IP. `drop` keeps them from the
+   * application, as they are not needed: `req.socket` has the web server's own word. `set` puts that word into
+   * X-Forwarded-For, -Proto, -Host and -Port and into X-Real-IP, for programs that want the fields. `pass` leaves
+   * what comes: for a web server that sets all of these that the application reads.
+   * @defaultValue "drop"
+   */
+  forwarded?: "drop" | "set" | "pass" | undefined;
+  /**
    * Addresses and networks from which web servers may connect over TCP; the others' connections are closed. The
    * environment variable FCGI_WEB_SERVER_ADDRS restricts them further.
    * @defaultValue all
@@ -115,6 +133,7 @@ export interface FastCGIServerOptions extends ServerOptions {
 /** Options with their defaults. */
 export interface ServerSettings {
   readonly maxHeaderSize: number;
+  readonly maxParamsLength: number;
   readonly maxParams: number;
   readonly maxRequestsPerConnection: number;
   readonly maxRequests: number;
@@ -132,7 +151,8 @@ export interface ServerSettings {
 }
 
 const DEFAULTS: ServerSettings = {
-  maxHeaderSize: 262144,
+  maxHeaderSize: 0,
+  maxParamsLength: 262144,
   maxParams: 1000,
   maxRequestsPerConnection: 100,
   maxRequests: 10000,
@@ -151,7 +171,7 @@ const DEFAULTS: ServerSettings = {
 
 /** Options that are of no use below 1. */
 const POSITIVE: ReadonlySet<string> = new Set([
-  "maxHeaderSize",
+  "maxParamsLength",
   "maxParams",
   "maxRequestsPerConnection",
   "maxRequests",
@@ -162,7 +182,7 @@ const POSITIVE: ReadonlySet<string> = new Set([
 const OTHERS: Record<
   Exclude<keyof FastCGIServerOptions, keyof ServerOptions | keyof ServerSettings>,
   true
-> = { roles: true, mount: true, allowedAddresses: true };
+> = { roles: true, mount: true, allowedAddresses: true, forwarded: true };
 
 /** Names of the options that a FastCGI server has, and node:http may have, too. */
 export const FASTCGI_OPTIONS: readonly string[] = [...Object.keys(DEFAULTS), ...Object.keys(OTHERS)];
@@ -188,5 +208,23 @@ export function readOptions(options: FastCGIServerOptions): ServerSettings {
   settings.connectionsCheckingInterval ||= 1;
   if (options.headersTimeout === undefined && settings.requestTimeout! > 0)
     settings.headersTimeout = Math.min(settings.headersTimeout!, settings.requestTimeout!);
+  settings.maxHeaderSize ||= maxHeaderSize;
+  settings.maxParamsLength =
+    options.maxParamsLength ?? Math.max(DEFAULTS.maxParamsLength, settings.maxHeaderSize * 16);
   return settings as unknown as ServerSettings;
+}
+
+/**
+ * Takes the limits and rules for reading the head of a request from the options of a server.
+ *
+ * @throws TypeError `ERR_INVALID_ARG_VALUE` if `forwarded` is none of its values
+ */
+export function readHeadLimits(options: FastCGIServerOptions, settings: ServerSettings): HeadLimits {
+  const forwarded: ForwardedPolicy = readForwarded(options.forwarded);
+  return {
+    maxPairs: settings.maxParams,
+    maxHeaderSize: settings.maxHeaderSize,
+    joinDuplicateHeaders: options.joinDuplicateHeaders ?? false,
+    forwarded,
+  };
 }

@@ -21,7 +21,7 @@ import { DeferredRequest } from "./deferred-request.ts";
 import { FastCGIConnection } from "./fastcgi-connection.ts";
 import type { FastCGIRequest } from "./fastcgi-request.ts";
 import { listenOn } from "./listen.ts";
-import { type FastCGIServerOptions, readOptions, type ServerSettings } from "./options.ts";
+import { type FastCGIServerOptions, readHeadLimits, readOptions, type ServerSettings } from "./options.ts";
 import { refuse } from "./refusal.ts";
 import { createRouting, type Routing, rolesOf } from "./routing.ts";
 import { Sweeper } from "./sweeper.ts";
@@ -152,14 +152,11 @@ class ServerConnections implements ConnectionOwner {
     this.lingerLength = settings.lingerLength;
     this.maxStdinAhead = settings.maxStdinAhead;
     this.maxOutputLength = settings.maxOutputLength;
-    this.#headLimits = {
-      maxPairs: settings.maxParams,
-      joinDuplicateHeaders: options.joinDuplicateHeaders ?? false,
-    };
+    this.#headLimits = readHeadLimits(options, settings);
     const multiplexes = settings.maxRequestsPerConnection > 1;
     this.limits = {
-      maxParamsLength: settings.maxHeaderSize,
-      maxParamsWireLength: settings.maxHeaderSize * 4,
+      maxParamsLength: settings.maxParamsLength,
+      maxParamsWireLength: settings.maxParamsLength * 4,
       maxRequestsPerConnection: settings.maxRequestsPerConnection,
       maxEarlyStdinLength: settings.maxStdinAhead,
       roles: rolesOf(options.roles),
@@ -201,7 +198,7 @@ class ServerConnections implements ConnectionOwner {
   onRequest(request: FastCGIRequest): void {
     this.#openRequests++;
     if (request.isTooLarge) {
-      refuse(request, 431, `params exceed ${this.#settings.maxHeaderSize} bytes`);
+      refuse(request, 431, `params exceed ${this.#settings.maxParamsLength} bytes`);
       return;
     }
     let head: RequestHead;

@@ -12,8 +12,8 @@ const hang: RequestListener = () => {};
 const MEBIBYTE = 1_048_576;
 
 describe("limits of params", () => {
-  test("params over maxHeaderSize are answered with 431, and the connection goes on", async (t) => {
-    const { open } = await startServer(t, { maxHeaderSize: 1000 }, hello);
+  test("params over maxParamsLength are answered with 431, and the connection goes on", async (t) => {
+    const { open } = await startServer(t, { maxParamsLength: 1000 }, hello);
     const link = await open();
     link.send(request(1, { params: [["HTTP_LONG", "x".repeat(1000)]] }));
     assert.equal((await link.answer(1)).status, 431);
@@ -21,13 +21,26 @@ describe("limits of params", () => {
     assert.equal((await link.answer(1)).status, 200);
   });
 
-  test("params over four times maxHeaderSize destroy the connection with ERR_FCGI_LIMIT", async (t) => {
-    const { open, server } = await startServer(t, { maxHeaderSize: 1000 }, hello);
+  test("params over four times maxParamsLength destroy the connection with ERR_FCGI_LIMIT", async (t) => {
+    const { open, server } = await startServer(t, { maxParamsLength: 1000 }, hello);
     const link = await open();
     const code = clientErrorCode(server);
     link.send(request(1, { params: [["HTTP_LONG", "x".repeat(4000)]] }));
     await link.closed();
     assert.equal(await code, "ERR_FCGI_LIMIT");
+  });
+
+  test("header fields of maxHeaderSize are answered with 431, and the connection goes on", async (t) => {
+    const { open, server } = await startServer(t, { maxHeaderSize: 1000 }, hello);
+    const link = await open();
+    const code = clientErrorCode(server);
+    link.send(request(1, { params: [["HTTP_LONG", "x".repeat(1000)]] }));
+    assert.equal((await link.answer(1)).status, 431);
+    assert.match(String(await code), /^ERR_FCGI_/);
+    link.send(request(1, { params: [["HTTP_LONG", "x".repeat(900)]] }));
+    assert.equal((await link.answer(1)).status, 200);
+    link.send(request(1, { params: [["DOCUMENT_ROOT", "x".repeat(5000)]] }));
+    assert.equal((await link.answer(1)).status, 200, "other variables are not counted");
   });
 
   test("more pairs than maxParams are answered with 431", async (t) => {
@@ -40,11 +53,14 @@ describe("limits of params", () => {
     assert.equal((await link.answer(1)).status, 200);
   });
 
-  test("a value of 200,000 bytes arrives with the default limits", async (t) => {
-    const { open } = await startServer(t, {}, (req, res) => res.end(String(req.headers.long?.length)));
+  test("a value of 200,000 bytes arrives where maxHeaderSize allows it, and params grow with it", async (t) => {
+    const report: RequestListener = (req, res) => res.end(String(req.headers.long?.length));
+    const { open } = await startServer(t, { maxHeaderSize: 1_000_000 }, report);
     const link = await open();
-    link.send(request(1, { params: [["HTTP_LONG", "x".repeat(200_000)]] }));
-    assert.equal((await link.answer(1)).text, "200000");
+    for (const length of [200_000, 900_000]) {
+      link.send(request(1, { params: [["HTTP_LONG", "x".repeat(length)]] }));
+      assert.equal((await link.answer(1)).text, String(length));
+    }
   });
 });
 
@@ -127,7 +143,8 @@ describe("limits of bodies and answers", () => {
   });
 
   test("options that are no numbers are TypeErrors, negative, or 0 where that makes no sense, RangeErrors", () => {
-    assert.throws(() => createServer({ maxHeaderSize: 0 }), RangeError);
+    assert.throws(() => createServer({ maxParamsLength: 0 }), RangeError);
+    assert.throws(() => createServer({ maxHeaderSize: -1 }), RangeError);
     assert.throws(() => createServer({ beginTimeout: -1 }), /option beginTimeout is -1/);
     assert.throws(() => createServer({ maxParams: Number.NaN }), RangeError);
     assert.throws(() => createServer({ maxRequests: "9" as unknown as number }), {

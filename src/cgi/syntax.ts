@@ -1,0 +1,94 @@
+/** What the parts of a request may hold, as node:http's parser reads them. */
+
+/** Four bytes of 1, of 32, of 33, of 126, of 127, and of the top bit alone. */
+const ONES = 0x01010101;
+const BLANKS = 0x20202020;
+const PRINTABLE = 0x21212121;
+const TILDES = 0x7e7e7e7e;
+const LOW_BITS = 0x7f7f7f7f;
+const TOP_BITS = 0x80808080 | 0;
+
+/**
+ * Whether a field value holds a control character other than a tab.
+ *
+ * Four bytes are looked at together, as this is done for all values of all requests: below 32 the subtraction
+ * borrows into the top bit, at 127 the addition carries into it; bytes that have it set anyway are left out.
+ *
+ * @param start of the value, with four bytes or more before it
+ */
+export function hasControlByte(bytes: DataView, start: number, end: number): boolean {
+  let found = 0;
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    const word = bytes.getInt32(at, true);
+    found |= ((word - BLANKS) | ((word & LOW_BITS) + ONES)) & ~word;
+  }
+  if (at < end) {
+    const word = lastBytes(bytes, end, end - at);
+    found |= ((word - BLANKS) | ((word & LOW_BITS) + ONES)) & ~word;
+  }
+  // A tab is allowed, but rare.
+  return (found & TOP_BITS) !== 0 && hasOtherThanTab(bytes, start, end);
+}
+
+/** The last one to three bytes before `end`, filled up with harmless ones. */
+function lastBytes(bytes: DataView, end: number, count: number): number {
+  return (bytes.getInt32(end - 4, true) >>> (32 - 8 * count)) | (TILDES << (8 * count));
+}
+
+function hasOtherThanTab(bytes: DataView, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = bytes.getUint8(at);
+    if ((byte < 32 && byte !== 9) || byte === 127) return true;
+  }
+  return false;
+}
+
+/**
+ * Whether a request target holds anything but printable ASCII.
+ *
+ * @param start of the target, with four bytes or more before it
+ */
+export function hasUnprintableByte(bytes: DataView, start: number, end: number): boolean {
+  let found = 0;
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    const word = bytes.getInt32(at, true);
+    found |= word | (word - PRINTABLE) | ((word & LOW_BITS) + ONES);
+  }
+  if (at < end) {
+    const word = lastBytes(bytes, end, end - at);
+    found |= word | (word - PRINTABLE) | ((word & LOW_BITS) + ONES);
+  }
+  return (found & TOP_BITS) !== 0;
+}
+
+/** Whether a string holds nothing but printable ASCII. */
+export function isPrintable(text: string): boolean {
+  return /^[\x21-\x7e]*$/.test(text);
+}
+
+/** Scheme, authority and the rest of an absolute target. */
+const ABSOLUTE_TARGET = /^[A-Za-z]+:\/\/(?:[!$-;=?A-[\]_a-z~]|@(?!@))*(?:[/?][\x21-\x7e]*)?$/;
+
+/** Whether printable ASCII is a request target: a path, an asterisk or an absolute URL. */
+export function isRequestTarget(target: string, method: string): boolean {
+  const first = target.charCodeAt(0);
+  // `/` and `*`; CONNECT has a host and a port.
+  return first === 0x2f || first === 0x2a || method === "CONNECT" || ABSOLUTE_TARGET.test(target);
+}
+
+/** Each byte as it stands in a path. */
+const ENCODED: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
+  const character = String.fromCharCode(byte);
+  return /[A-Za-z0-9\-._~!$&'()*+,;=:@/]/.test(character)
+    ? character
+    : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+});
+
+/** Percent-encodes a path, one character per byte, and begins it with a slash. */
+export function encodePath(path: string): string {
+  let url = path.startsWith("/") ? "" : "/";
+  for (let index = 0; index < path.length; index++) url += ENCODED[path.charCodeAt(index)]!;
+  return url;
+}
