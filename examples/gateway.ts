@@ -28,7 +28,7 @@ const app = express();
 // Files that are no scripts are for Express to send.
 app.use((req, res, next) => (isScript(req.path) ? next() : serveStatic(req, res, next)));
 app.use(
-  createGateway(/^\d+$/.test(target) ? Number(target) : target, {
+  createGateway(target, {
     documentRoot,
     onError: (error, req) => console.error(`${req.method} ${req.url}: ${error.message}`),
     onStderr: (chunk) => process.stderr.write(chunk),

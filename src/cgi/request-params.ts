@@ -38,6 +38,7 @@ const DROPPED = new Set([
   "connection",
   "content-length",
   "content-type",
+  "http2-settings",
   "keep-alive",
   "proxy",
   "proxy-connection",
@@ -96,10 +97,10 @@ function writeHeaders(req: MountedRequest, params: Param[]): void {
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!.toLowerCase();
     const value = rawHeaders[i + 1]!;
-    if (name === ":authority" && req.headers.host === undefined) {
-      params.push(["HTTP_HOST", value]);
-    }
+    if (name === ":authority") params.push(["HTTP_HOST", value]);
     if (DROPPED.has(name) || name.includes("_") || name.startsWith(":")) continue;
+    // RFC 9113, 8.3.1: it says nothing beside :authority.
+    if (name === "host" && req.headers[":authority"] !== undefined) continue;
     if (name === "cookie" && cookie !== undefined) {
       cookie[1] += `; ${value}`;
       continue;
@@ -111,7 +112,7 @@ function writeHeaders(req: MountedRequest, params: Param[]): void {
 }
 
 function serverName(req: MountedRequest): string {
-  const match = HOST.exec(req.headers.host ?? "");
+  const match = HOST.exec(String(req.headers[":authority"] ?? req.headers.host ?? ""));
   if (match) return match[1]!;
   const address = req.socket.localAddress ?? "localhost";
   return address.includes(":") ? `[${address}]` : address;

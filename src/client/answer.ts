@@ -32,7 +32,6 @@ export class Answer {
   #resolveEnded!: (end: RequestEnd) => void;
   #rejectEnded!: (error: Error) => void;
   #isDelivered = false;
-  #hasBegun = false;
 
   constructor(receiver: AnswerReceiver, flow: AnswerFlow) {
     this.#receiver = receiver;
@@ -47,11 +46,6 @@ export class Answer {
     this.#ended.catch(() => {});
   }
 
-  /** Whether the application sent anything. */
-  get hasBegun(): boolean {
-    return this.#hasBegun;
-  }
-
   /** Whether the receiver has the answer, so that errors now come by its streams. */
   get isDelivered(): boolean {
     return this.#isDelivered;
@@ -63,7 +57,6 @@ export class Answer {
    * @throws FastCGIError `ERR_FCGI_HEAD` on a malformed head
    */
   addStdout(content: Buffer): boolean {
-    this.#hasBegun = true;
     const receiver = this.#receiver;
     let body = content;
     if (!this.#isDelivered && receiver.parser) {
@@ -75,18 +68,16 @@ export class Answer {
       if (body.length === 0) return true;
     }
     this.#deliverRaw();
-    return this.#stdout.push(compact(body));
+    return this.#stdout.add(body);
   }
 
   addStderr(content: Buffer): void {
-    this.#hasBegun = true;
-    this.#stderr.add(compact(content));
+    this.#stderr.add(content);
     this.#deliverRaw();
   }
 
   /** FCGI_END_REQUEST came. */
   end(end: RequestEnd): void {
-    this.#hasBegun = true;
     if (end.protocolStatus !== ProtocolStatus.REQUEST_COMPLETE) {
       const why = REFUSALS[end.protocolStatus];
       this.fail(new RequestRefusedError(end.protocolStatus, `application refused the request: ${why}`));
@@ -98,14 +89,14 @@ export class Answer {
       return;
     }
     this.#resolveEnded(end);
-    this.#stderr.push(null);
-    this.#stdout.push(null);
+    this.#stderr.end();
+    this.#stdout.end();
   }
 
   /** The request ended before its answer did. */
   fail(error: Error): void {
     this.#rejectEnded(error);
-    this.#stderr.push(null);
+    this.#stderr.end();
     this.#stdout.destroy(error);
     if (this.#isDelivered) return;
     this.#isDelivered = true;
@@ -121,11 +112,4 @@ export class Answer {
   #streams(): RawFastCGIResponse {
     return { stdout: this.#stdout, stderr: this.#stderr, ended: this.#ended };
   }
-}
-
-/** Copies a small part of a large chunk, which would else be held as long as its part waits for a reader. */
-function compact(content: Buffer): Buffer {
-  return content.length * 4 < content.buffer.byteLength && content.length < 4096
-    ? Buffer.from(content)
-    : content;
 }

@@ -1,10 +1,10 @@
-import type { NetConnectOpts } from "node:net";
 import { CGIHeadParser } from "../cgi/cgi-head.ts";
 import { ValueName } from "../protocol/constants.ts";
 import { RequestAbortedError } from "../protocol/errors.ts";
 import type { AnswerReceiver } from "./answer.ts";
 import { Exchange, type RequestOptions, type RequestParams } from "./exchange.ts";
-import { ConnectionPool, getValues, type PoolOptions } from "./pool.ts";
+import { argumentError, checkOptions, type OptionKinds } from "./options.ts";
+import { ConnectionPool, type PoolOptions } from "./pool.ts";
 import { FastCGIResponse, type RawFastCGIResponse } from "./response.ts";
 import { connectOptions, type FastCGITarget } from "./target.ts";
 
@@ -17,12 +17,23 @@ export interface FastCGIClientOptions extends PoolOptions {
    *
    * @defaultValue false
    */
-  keepConn?: boolean;
+  keepConn?: boolean | undefined;
   /** Time in ms without progress until an answer begins; 0 for none. @defaultValue 0 */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** Largest length of a response head in bytes. @defaultValue 65536 */
-  maxHeadLength?: number;
+  maxHeadLength?: number | undefined;
 }
+
+/** The options of a client, for functions that pass them on. */
+export const CLIENT_OPTIONS: OptionKinds<FastCGIClientOptions> = {
+  keepConn: "boolean",
+  timeoutMs: "time",
+  maxHeadLength: "length",
+  multiplex: "boolean",
+  maxConnections: "count",
+  maxWaitingRequests: "count",
+  idleTimeoutMs: "time",
+};
 
 /**
  * Sends requests to a FastCGI application, as a web server does.
@@ -31,18 +42,20 @@ export interface FastCGIClientOptions extends PoolOptions {
  * stream. Kept connections do not keep the process alive.
  *
  * A request without a body, with an idempotent method, is sent a second time if it went to a kept connection
- * that the application closed at that moment.
+ * that the application closed at that moment without a record for it; never after `close()` or `destroy()`.
+ *
+ * A listener on a stream of an answer that throws destroys that stream; other requests go on, and the exception
+ * becomes an `uncaughtException`.
  */
 export class FastCGIClient {
-  readonly #target: NetConnectOpts;
   readonly #options: FastCGIClientOptions;
   readonly #pool: ConnectionPool;
 
-  /** @throws RangeError or TypeError if `target` is no port and no path */
+  /** @throws RangeError or TypeError, with a code of Node's, on a target or an option that is none */
   constructor(target: FastCGITarget, options: FastCGIClientOptions = {}) {
-    this.#target = connectOptions(target);
+    checkOptions("FastCGIClient", options, CLIENT_OPTIONS);
     this.#options = options;
-    this.#pool = new ConnectionPool(this.#target, options);
+    this.#pool = new ConnectionPool(connectOptions(target), options);
   }
 
   /**
@@ -50,7 +63,8 @@ export class FastCGIClient {
    *
    * Rejects with `RequestAbortedError` (`ERR_FCGI_ABORTED`, or `ERR_FCGI_CLOSED` if the connection failed; the
    * system's error is its `cause`), `RequestRefusedError`, `ProtocolError`, or `FastCGIError` with
-   * `ERR_FCGI_HEAD` (the head is malformed) or `ERR_FCGI_TIMEOUT`.
+   * `ERR_FCGI_HEAD` (the head is malformed), `ERR_FCGI_TIMEOUT` or `ERR_FCGI_LIMIT` (too many requests wait);
+   * with TypeError or RangeError on params and options that are none.
    *
    * @param params the meta-variables, for instance REQUEST_METHOD and REQUEST_URI
    */
@@ -77,6 +91,7 @@ export class FastCGIClient {
    * Asks the application for values, on a connection of its own.
    *
    * @param names defaults to the three of the specification: FCGI_MAX_CONNS, FCGI_MAX_REQS, FCGI_MPXS_CONNS
+   * @param timeoutMs time in ms for the whole question; 0 for none
    * @returns the values that the application knows; numbers as decimal digits
    * @see FastCGI 1.0, section 4.1
    */
@@ -84,15 +99,25 @@ export class FastCGIClient {
     names: Iterable<string> = Object.values(ValueName),
     timeoutMs = 5000,
   ): Promise<Map<string, string>> {
-    return getValues(this.#target, names, timeoutMs);
+    return new Promise((resolve) => {
+      if (typeof names === "string") {
+        throw argumentError("names is a string: give a list of names", "ERR_INVALID_ARG_TYPE");
+      }
+      checkOptions("getValues", { timeoutMs }, { timeoutMs: "time" });
+      resolve(this.#pool.getValues(names, timeoutMs));
+    });
   }
 
-  /** Lets the requests that were sent end, refuses others, and closes the connections. */
+  /**
+   * Lets the requests that were made end, refuses others, and closes the connections.
+   *
+   * @returns resolves when the last connection is closed
+   */
   close(): Promise<void> {
     return this.#pool.close();
   }
 
-  /** Closes all connections at once; open requests fail with `error`. */
+  /** Closes all connections at once; requests that are open or wait fail with `error`. */
   destroy(
     error: Error = new RequestAbortedError("ERR_FCGI_CLOSED", "the FastCGI client was destroyed"),
   ): void {
@@ -102,7 +127,7 @@ export class FastCGIClient {
   #start(params: RequestParams, options: RequestOptions, receiver: AnswerReceiver): void {
     const { keepConn = false, multiplex = false, timeoutMs = 0 } = this.#options;
     const defaults = { keepConn: keepConn || multiplex, timeoutMs };
-    const exchange = new Exchange(params, { ...defaults, ...options }, receiver, this.#pool);
+    const exchange = new Exchange(params, options, defaults, receiver, this.#pool);
     if (!exchange.isOver) this.#pool.submit(exchange);
   }
 }

@@ -13,7 +13,7 @@ export interface ConnectionOwner {
   /** A request ended: the connection may take another. */
   onRelease(connection: ClientConnection): void;
   /** The connection is closed; its open requests hear it afterwards. */
-  onClose(connection: ClientConnection, error: FastCGIError): void;
+  onClose(connection: ClientConnection, error: Error): void;
 }
 
 /** One connection to an application, with the requests open on it. */
@@ -26,9 +26,14 @@ export class ClientConnection implements WebServerHandler<Exchange> {
   readonly #exchanges: Map<number, Exchange> = new Map();
   /** Requests whose answer is not read at present: one is enough to stop reading. */
   readonly #stalled: Set<Exchange> = new Set();
+  /** Requests aborted and not confirmed: since when. */
+  readonly #aborted: Map<number, number> = new Map();
   #begun = 0;
   #isUsable = true;
-  #error: Error | undefined;
+  /** Why we closed the connection. */
+  #reason: Error | undefined;
+  /** What the system reported. */
+  #cause: Error | undefined;
   #abortTimer: NodeJS.Timeout | undefined;
   #valuesListener: ((values: Map<string, string>) => void) | undefined;
 
@@ -42,7 +47,7 @@ export class ClientConnection implements WebServerHandler<Exchange> {
     this.#socket.on("end", () => this.#socket.destroy());
     this.#socket.on("timeout", () => this.destroy());
     this.#socket.on("error", (error) => {
-      this.#error ??= error;
+      this.#cause ??= error;
     });
     this.#socket.on("close", () => this.#onClose());
   }
@@ -66,7 +71,7 @@ export class ClientConnection implements WebServerHandler<Exchange> {
     socket.cork();
     const { requestId, bytes } = this.#protocol.begin(exchange, exchange);
     this.#exchanges.set(requestId, exchange);
-    if (!exchange.keepConn) this.#isUsable = false;
+    if (!exchange.keepConn || this.#protocol.isExhausted) this.#isUsable = false;
     this.#send(bytes);
     exchange.attach(this, requestId, this.#begun > 0);
     this.#begun++;
@@ -106,10 +111,8 @@ export class ClientConnection implements WebServerHandler<Exchange> {
       this.destroy();
       return;
     }
-    this.#abortTimer ??= setTimeout(() => {
-      this.#abortTimer = undefined;
-      if (this.#exchanges.size === 0 && this.openRequests > 0) this.destroy();
-    }, ABORT_TIMEOUT_MS).unref();
+    this.#aborted.set(requestId, performance.now());
+    this.#abortTimer ??= setTimeout(this.#checkAborted, ABORT_TIMEOUT_MS).unref();
   }
 
   /** Asks for values; the listener hears the first answer. */
@@ -124,8 +127,9 @@ export class ClientConnection implements WebServerHandler<Exchange> {
     this.#socket.setTimeout(timeoutMs);
   }
 
+  /** Closes the connection at once; open requests fail with `error`. */
   destroy(error?: Error): void {
-    this.#error ??= error;
+    this.#reason ??= error;
     this.#isUsable = false;
     this.#socket.destroy();
   }
@@ -146,6 +150,10 @@ export class ClientConnection implements WebServerHandler<Exchange> {
     exchange.onEnd(appStatus, protocolStatus);
   }
 
+  onAbortConfirmed(exchange: Exchange): void {
+    this.#aborted.delete(exchange.requestId);
+  }
+
   onValues(values: Map<string, string>): void {
     this.#valuesListener?.(values);
   }
@@ -155,16 +163,16 @@ export class ClientConnection implements WebServerHandler<Exchange> {
   }
 
   #onData(chunk: Buffer): void {
-    const open = this.openRequests;
+    const ended = this.#protocol.endedRequests;
     try {
       this.#protocol.push(chunk);
     } catch (error) {
-      // What a listener of the caller's throws is the caller's.
+      this.destroy(error instanceof Error ? error : undefined);
+      // Anything else is a fault of this library's, and not to be taken for the application's.
       if (!(error instanceof FastCGIError)) throw error;
-      this.destroy(error);
       return;
     }
-    if (this.openRequests === open) return;
+    if (this.#protocol.endedRequests === ended) return;
     if (this.#isUsable) this.#owner.onRelease(this);
     // In mid-abort, too: what is not to be used again has nothing to wait for.
     else if (this.#exchanges.size === 0) this.destroy();
@@ -174,18 +182,34 @@ export class ClientConnection implements WebServerHandler<Exchange> {
     for (const exchange of this.#exchanges.values()) exchange.onDrain();
   }
 
+  /** An application that does not confirm an abort gets no further request; its others may end. */
+  readonly #checkAborted = (): void => {
+    this.#abortTimer = undefined;
+    const [oldest] = this.#aborted.values();
+    if (oldest === undefined) return;
+    const left = oldest + ABORT_TIMEOUT_MS - performance.now();
+    if (left > 0) {
+      this.#abortTimer = setTimeout(this.#checkAborted, left).unref();
+      return;
+    }
+    this.#isUsable = false;
+    if (this.#exchanges.size === 0) this.destroy();
+  };
+
   #onClose(): void {
     this.#isUsable = false;
     clearTimeout(this.#abortTimer);
-    const cause = this.#error;
+    const cause = this.#cause;
     const what = cause ? `failed: ${cause.message}` : "was closed before the answer was complete";
     const error =
-      cause instanceof FastCGIError
-        ? cause
-        : new RequestAbortedError("ERR_FCGI_CLOSED", `connection to ${this.#name} ${what}`, { cause });
+      this.#reason ??
+      new RequestAbortedError("ERR_FCGI_CLOSED", `connection to ${this.#name} ${what}`, { cause });
     this.#owner.onClose(this, error);
-    const exchanges = [...this.#exchanges.values()];
+    const exchanges = [...this.#exchanges];
     this.#exchanges.clear();
-    for (const exchange of exchanges) exchange.onClose(error);
+    for (const [requestId, exchange] of exchanges) {
+      const isStale = this.#reason === undefined && !this.#protocol.hasBegun(requestId);
+      exchange.onClose(error, isStale);
+    }
   }
 }

@@ -1,7 +1,9 @@
 import { type ProtocolStatus, RecordType, Role } from "../protocol/constants.ts";
 import { FastCGIError, RequestAbortedError } from "../protocol/errors.ts";
+import { encodeNameValuePairs } from "../protocol/name-value.ts";
 import { Answer, type AnswerReceiver } from "./answer.ts";
 import type { ClientConnection } from "./connection.ts";
+import { argumentError, checkOptions, describe, type OptionKinds } from "./options.ts";
 import { BodyPump, type RequestBody } from "./request-body.ts";
 
 /** One meta-variable: a string is sent as UTF-8. */
@@ -14,27 +16,49 @@ export type RequestParams = Readonly<Record<string, string>> | Iterable<Pair>;
 export interface RequestOptions {
   /** FCGI_STDIN. Remember CONTENT_LENGTH: most programs read no further than it says. */
   body?: RequestBody | undefined;
-  /** FCGI_DATA, for the Filter role. */
+  /** FCGI_DATA; an error without `role: Role.FILTER`. */
   data?: RequestBody | undefined;
   /** @defaultValue `Role.RESPONDER` */
-  role?: Role;
+  role?: Role | undefined;
   /** Aborts the request if it fires before the answer is complete. */
   signal?: AbortSignal | undefined;
   /** Whether the connection is kept for further requests. @defaultValue the client's */
-  keepConn?: boolean;
+  keepConn?: boolean | undefined;
   /** Time in ms without progress until the answer begins; 0 for none. @defaultValue the client's */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** Whether a stream given as `body` is destroyed when the answer ends before it. @defaultValue true */
-  destroyBody?: boolean;
+  destroyBody?: boolean | undefined;
 }
 
+/** What a request takes from its client if its own options do not say. */
+export interface RequestDefaults {
+  readonly keepConn: boolean;
+  readonly timeoutMs: number;
+}
+
+const OPTIONS: OptionKinds<RequestOptions> = {
+  body: "any",
+  data: "any",
+  role: "any",
+  signal: "any",
+  keepConn: "boolean",
+  timeoutMs: "time",
+  destroyBody: "boolean",
+};
+
 /** Methods that may be sent twice (RFC 9110, 9.2.2). */
-const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+const IDEMPOTENT: ReadonlySet<unknown> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+const ROLES: ReadonlySet<unknown> = new Set(Object.values(Role));
 
 /** What an {@link Exchange} needs of its client. */
 export interface ExchangeOwner {
-  /** The kept connection was closed before anything came: the request is to be sent again, on a new one. */
-  onStale(exchange: Exchange): void;
+  /**
+   * The kept connection was closed before anything came: the request is to be sent again, on a new one.
+   *
+   * @returns false if it is not, because the client is closed
+   */
+  onStale(exchange: Exchange): boolean;
   /** The request ended before it reached a connection. */
   onCancel(exchange: Exchange): void;
 }
@@ -43,8 +67,10 @@ export interface ExchangeOwner {
 export class Exchange {
   readonly role: Role;
   readonly keepConn: boolean;
-  readonly params: readonly Pair[];
+  /** Name-value pairs. Encoded before the request takes a place: params that cannot be are the caller's. */
+  readonly params: Uint8Array;
   requestId = 0;
+  readonly #isIdempotent: boolean;
   readonly #owner: ExchangeOwner;
   readonly #answer: Answer;
   readonly #stdin: BodyPump;
@@ -56,30 +82,43 @@ export class Exchange {
   #wasRetried = false;
   #isOver = false;
 
+  /** @throws TypeError or RangeError on params and options that are none */
   constructor(
     params: RequestParams,
     options: RequestOptions,
+    defaults: RequestDefaults,
     receiver: AnswerReceiver,
     owner: ExchangeOwner,
   ) {
-    this.params = isIterable(params) ? [...params] : Object.entries(params);
-    this.role = options.role ?? Role.RESPONDER;
-    this.keepConn = options.keepConn ?? false;
+    checkOptions("request", options, OPTIONS);
+    const { body, data, signal, role = Role.RESPONDER, destroyBody = true } = options;
+    const pairs = readParams(params);
+    pairs.forEach(checkPair);
+    this.params = encodeNameValuePairs(pairs);
+    this.#isIdempotent = pairs.some(([name]) => name === "REQUEST_METHOD") && pairs.every(isIdempotent);
+    this.role = checkRole(role);
+    this.keepConn = options.keepConn ?? defaults.keepConn;
     this.#owner = owner;
+    if (data !== undefined && role !== Role.FILTER) {
+      throw argumentError("option data is for the Filter role: give role: Role.FILTER, or leave it out");
+    }
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw argumentError("option signal is no AbortSignal", "ERR_INVALID_ARG_TYPE");
+    }
     this.#answer = new Answer(receiver, {
       resume: () => this.#connection?.resume(this),
       abandon: () => this.abort(abortedError("its answer was not read to the end")),
     });
-    const destroyBody = options.destroyBody ?? true;
-    this.#stdin = new BodyPump(options.body, destroyBody);
-    if (this.role === Role.FILTER) this.#data = new BodyPump(options.data, destroyBody);
-    this.#signal = options.signal;
-    if (this.#signal?.aborted) {
+    this.#stdin = this.#pump(body, RecordType.STDIN, destroyBody);
+    if (role === Role.FILTER) this.#data = this.#pump(data, RecordType.DATA, destroyBody);
+    this.#signal = signal;
+    if (signal?.aborted) {
       this.#onSignal();
       return;
     }
-    this.#signal?.addEventListener("abort", this.#onSignal, { once: true });
-    if (options.timeoutMs) this.#timer = setTimeout(this.#onTimeout, options.timeoutMs, options.timeoutMs);
+    signal?.addEventListener("abort", this.#onSignal, { once: true });
+    const timeoutMs = options.timeoutMs ?? defaults.timeoutMs;
+    if (timeoutMs > 0) this.#timer = setTimeout(this.#onTimeout, timeoutMs, timeoutMs);
   }
 
   /** Whether it ended, by whomever. */
@@ -100,12 +139,14 @@ export class Exchange {
   attach(connection: ClientConnection, requestId: number, isReused: boolean): void {
     this.#connection = connection;
     this.requestId = requestId;
-    const method = String(this.params.find(([name]) => name === "REQUEST_METHOD")?.[1]);
     this.#mayRetry =
-      isReused && !this.#wasRetried && this.#stdin.isEmpty && !this.#data && IDEMPOTENT.has(method);
-    this.#pump(this.#stdin, RecordType.STDIN, () => {
-      if (this.#data) this.#pump(this.#data, RecordType.DATA, () => {});
-    });
+      isReused && !this.#wasRetried && this.#isIdempotent && this.#stdin.isEmpty && !this.#data;
+    try {
+      this.#stdin.start();
+    } catch (error) {
+      // A stream of the caller's whose methods throw.
+      this.abort(abortedError(`its body failed: ${String(error)}`, error));
+    }
   }
 
   onStdout(content: Buffer): void {
@@ -128,12 +169,12 @@ export class Exchange {
     this.#answer.end({ appStatus, protocolStatus });
   }
 
-  onClose(error: Error): void {
-    if (this.#mayRetry && !this.#answer.hasBegun && !this.#isOver) {
+  /** @param isStale whether the application closed the connection without a record for this request */
+  onClose(error: Error, isStale: boolean): void {
+    if (this.#mayRetry && isStale && !this.#isOver) {
       this.#connection = undefined;
       this.#wasRetried = true;
-      this.#owner.onStale(this);
-      return;
+      if (this.#owner.onStale(this)) return;
     }
     this.#finish();
     this.#answer.fail(error);
@@ -153,15 +194,15 @@ export class Exchange {
     this.#answer.fail(error);
   }
 
-  #pump(body: BodyPump, type: 5 | 8, onEnd: () => void): void {
-    body.start({
+  #pump(body: RequestBody | undefined, type: 5 | 8, destroySource: boolean): BodyPump {
+    return new BodyPump(body, destroySource, {
       write: (chunk) => {
         this.#timer?.refresh();
         return this.#connection?.write(type, this.requestId, chunk) ?? false;
       },
       end: () => {
         this.#connection?.writeEnd(type, this.requestId);
-        onEnd();
+        if (type === RecordType.STDIN) this.#data?.start();
       },
       fail: (error) => this.abort(abortedError(`its body failed: ${error.message}`, error)),
     });
@@ -189,8 +230,31 @@ export class Exchange {
   };
 }
 
+function readParams(params: RequestParams): readonly Pair[] {
+  if (typeof params !== "object" || params === null || params instanceof Promise) {
+    const message = "params of a FastCGI request are to be an object, or pairs of name and value";
+    throw argumentError(message, "ERR_INVALID_ARG_TYPE");
+  }
+  return isIterable(params) ? [...params] : Object.entries(params);
+}
+
 function isIterable(params: RequestParams): params is Iterable<Pair> {
   return Symbol.iterator in params;
+}
+
+function checkPair([name, value]: Pair): void {
+  if (typeof name === "string" && (typeof value === "string" || value instanceof Uint8Array)) return;
+  const message = `param ${String(name)} is ${describe(value)}: give a string or bytes`;
+  throw argumentError(message, "ERR_INVALID_ARG_TYPE");
+}
+
+function isIdempotent([name, value]: Pair): boolean {
+  return name !== "REQUEST_METHOD" || IDEMPOTENT.has(value);
+}
+
+function checkRole(role: Role): Role {
+  if (ROLES.has(role)) return role;
+  throw argumentError(`option role is ${String(role)}: give Role.RESPONDER, AUTHORIZER or FILTER`);
 }
 
 function abortedError(why: string, cause?: unknown): RequestAbortedError {

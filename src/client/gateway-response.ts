@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { finished } from "node:stream/promises";
 import { FastCGIError } from "../protocol/errors.ts";
+import { http2Stream, INTERNAL_ERROR } from "./http2-stream.ts";
 import type { FastCGIResponse } from "./response.ts";
 
 /** Fields of one connection (RFC 9110, 7.6.1): the browser's has its own. */
@@ -9,6 +10,7 @@ const HOP_BY_HOP = [
   "connection",
   "keep-alive",
   "proxy-connection",
+  "http2-settings",
   "te",
   "trailer",
   "transfer-encoding",
@@ -53,9 +55,9 @@ export function sendHead(res: ServerResponse, response: FastCGIResponse): number
 }
 
 /**
- * Sends the body of an answer, no faster than the browser takes it, and ends the response.
+ * Sends the body of an answer, no faster than the browser takes it.
  *
- * @throws Error if the answer is not complete: the response is then neither ended nor destroyed
+ * @throws Error if the answer is not complete
  */
 export async function sendBody(
   res: ServerResponse,
@@ -71,8 +73,15 @@ export async function sendBody(
     sent += chunk.length;
     if (length !== undefined && sent > length) {
       body.destroy(lengthError(`longer than its Content-Length of ${length}`));
-    } else if (!res.write(chunk)) {
-      body.pause();
+      return;
+    }
+    try {
+      // What a time-out middleware has ended never drains.
+      if (res.writableEnded) throw new Error("the response was ended before the answer was complete");
+      if (!res.write(chunk)) body.pause();
+    } catch (error) {
+      // Middlewares replace write().
+      body.destroy(error instanceof Error ? error : new Error(String(error)));
     }
   });
   try {
@@ -87,14 +96,37 @@ export async function sendBody(
         `application ended with the status ${appStatus} in mid-answer`,
       );
     }
-    res.end();
   } finally {
     res.off("drain", onDrain);
   }
 }
 
+/** What is read of an answer that nobody gets, before the application is told to stop. */
+const DRAIN_LENGTH = 1_048_576;
+const DRAIN_TIMEOUT_MS = 1000;
+
+/**
+ * Reads an answer to its end without use for it, so that its connection can be kept. The application may take a
+ * moment to end; one that goes on is aborted.
+ */
+export function drain({ body }: FastCGIResponse): void {
+  let length = 0;
+  body.on("data", (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > DRAIN_LENGTH) body.destroy();
+  });
+  const timer = setTimeout(() => body.destroy(), DRAIN_TIMEOUT_MS).unref();
+  body.once("close", () => clearTimeout(timer));
+}
+
 /** Breaks off a response in a way that the browser notices. */
 export function destroyResponse(req: IncomingMessage, res: ServerResponse): void {
+  const stream = http2Stream(req);
+  if (stream !== undefined) {
+    // Without a code the stream ends as if it were complete.
+    stream.close(INTERNAL_ERROR);
+    return;
+  }
   const { socket } = req;
   // HTTP/1.0 ends bodies by closing the connection: only a reset is not an end. Plain TCP sockets can do that.
   if (req.httpVersion === "1.0" && socket.constructor === Socket && socket.remoteAddress !== undefined) {

@@ -1,10 +1,21 @@
 import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from "node:http";
-import { mountPrefix, type Param, type SiteOptions, writeRequestParams } from "../cgi/request-params.ts";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import {
+  type MountedRequest,
+  mountPrefix,
+  type Param,
+  type SiteOptions,
+  writeRequestParams,
+} from "../cgi/request-params.ts";
 import { ProtocolStatus } from "../protocol/constants.ts";
 import { FastCGIError, RequestRefusedError } from "../protocol/errors.ts";
-import { FastCGIClient, type FastCGIClientOptions } from "./client.ts";
-import { destroyResponse, isBodiless, sendBody, sendHead } from "./gateway-response.ts";
+import { CLIENT_OPTIONS, FastCGIClient, type FastCGIClientOptions } from "./client.ts";
+import { hasBody, readBody, withLength } from "./gateway-body.ts";
+import { destroyResponse, drain, isBodiless, sendBody, sendHead } from "./gateway-response.ts";
+import { http2Stream } from "./http2-stream.ts";
+import { argumentError, checkOptions, describe, type OptionKinds } from "./options.ts";
 import type { FastCGIResponse } from "./response.ts";
+import { rethrow } from "./rethrow.ts";
 import type { FastCGITarget } from "./target.ts";
 
 /** Local redirects that one request may lead to (RFC 3875, 6.2.2). */
@@ -17,18 +28,47 @@ export interface GatewayOptions extends SiteOptions, FastCGIClientOptions {
    *
    * @defaultValue 60000
    */
-  timeoutMs?: number;
-  /** Hears why a request was not answered, or not to the end. */
-  onError?: (error: Error, req: IncomingMessage) => void;
-  /** Hears FCGI_STDERR, as it comes. Without it, it is dropped. */
-  onStderr?: (chunk: Buffer, req: IncomingMessage) => void;
+  timeoutMs?: number | undefined;
+  /**
+   * What is held of a body of unknown length in bytes, for scripts (`documentRoot`, `scriptFilename`): they read
+   * no further than CONTENT_LENGTH says. A longer body is answered with 411. Other programs get such bodies as
+   * they come.
+   *
+   * @defaultValue 65536
+   */
+  maxHeldBody?: number | undefined;
+  /**
+   * Hears why a request was not answered, or not to the end; also what a `params` function threw, which is
+   * answered with 500. What it throws itself becomes an `uncaughtException`.
+   */
+  onError?: ((error: Error, req: IncomingMessage) => void) | undefined;
+  /**
+   * Hears FCGI_STDERR, as it comes. Without it, it is dropped. What it throws becomes an `uncaughtException`; the
+   * request goes on.
+   */
+  onStderr?: ((chunk: Buffer, req: IncomingMessage) => void) | undefined;
 }
 
-/** A handler for `http.createServer()`, and a middleware for Express and Connect. */
+/**
+ * A handler for `http.createServer()` and for the compatibility API of `http2.createServer()` and
+ * `http2.createSecureServer()`, and a middleware for Express and Connect.
+ */
 export interface Gateway extends RequestListener {
+  (req: Http2ServerRequest, res: Http2ServerResponse): void;
   /** The client below; close it with the server. */
   readonly client: FastCGIClient;
 }
+
+const OPTIONS: OptionKinds<GatewayOptions> = {
+  ...CLIENT_OPTIONS,
+  documentRoot: "string",
+  scriptFilename: "string",
+  https: "boolean",
+  params: "any",
+  maxHeldBody: "length",
+  onError: "function",
+  onStderr: "function",
+};
 
 /**
  * Creates a handler that forwards HTTP requests to a FastCGI application: a small web server for one, or a PHP
@@ -41,8 +81,11 @@ export interface Gateway extends RequestListener {
  *
  * Mount it before body parsers: what they have read cannot be forwarded.
  *
+ * Over HTTP/2, `:authority` is passed on as Host, and trailers are not passed on.
+ *
  * @param target where the application listens, or a client, whose own options then count
- * @throws RangeError or TypeError if `target` is no port and no path
+ * @throws RangeError or TypeError, with a code of Node's, on a target or an option that is none, and on options
+ *   of a client beside a client
  * @example
  * ```ts
  * http.createServer(createGateway(9000)).listen(8080);
@@ -50,12 +93,50 @@ export interface Gateway extends RequestListener {
  * ```
  */
 export function createGateway(target: FastCGITarget | FastCGIClient, options: GatewayOptions = {}): Gateway {
-  const client =
-    target instanceof FastCGIClient ? target : new FastCGIClient(target, { timeoutMs: 60000, ...options });
-  const handler: RequestListener = (req, res) => {
-    new Forwarding(client, options, req, res).run();
+  checkOptions("createGateway", options, OPTIONS);
+  const { params } = options;
+  if (params !== undefined && typeof params !== "function") checkParams(params);
+  const client = target instanceof FastCGIClient ? target : createClient(target, options);
+  if (client === target) checkUseless(options);
+  const handler = (req: IncomingMessage | Http2ServerRequest, res: ServerResponse | Http2ServerResponse) => {
+    // What node:http2's messages lack of node:http's is not asked for.
+    new Forwarding(client, options, req as IncomingMessage, res as ServerResponse).run();
   };
   return Object.assign(handler, { client });
+}
+
+function createClient(target: FastCGITarget, options: GatewayOptions): FastCGIClient {
+  const { keepConn, maxHeadLength, multiplex, maxConnections, maxWaitingRequests, idleTimeoutMs } = options;
+  return new FastCGIClient(target, {
+    timeoutMs: options.timeoutMs ?? 60000,
+    keepConn,
+    maxHeadLength,
+    multiplex,
+    maxConnections,
+    maxWaitingRequests,
+    idleTimeoutMs,
+  });
+}
+
+/** Options that would be ignored are an error. */
+function checkUseless(options: GatewayOptions): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || !Object.hasOwn(CLIENT_OPTIONS, name)) continue;
+    throw argumentError(
+      `option ${name} is for a client, and the target is one: give it to the FastCGIClient`,
+    );
+  }
+}
+
+function checkParams(params: unknown): void {
+  const isRecord = typeof params === "object" && params !== null && !("then" in params);
+  if (!isRecord) {
+    throw argumentError(`params are ${describe(params)}: give an object of strings`, "ERR_INVALID_ARG_TYPE");
+  }
+  for (const [name, value] of Object.entries(params)) {
+    if (value === undefined || typeof value === "string") continue;
+    throw argumentError(`param ${name} is ${describe(value)}: give a string`, "ERR_INVALID_ARG_TYPE");
+  }
 }
 
 /** One request on its way through the gateway. */
@@ -65,6 +146,10 @@ class Forwarding {
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
   readonly #controller: AbortController = new AbortController();
+  /** The answer that is being forwarded. */
+  #response: FastCGIResponse | undefined;
+  /** Whether the browser has, or is about to have, a whole response of ours. */
+  #isAnswered = false;
 
   constructor(client: FastCGIClient, options: GatewayOptions, req: IncomingMessage, res: ServerResponse) {
     this.#client = client;
@@ -74,8 +159,10 @@ class Forwarding {
   }
 
   run(): void {
+    // A middleware took so long that the browser is gone: `close` would not come again.
+    if (this.#res.destroyed || http2Stream(this.#req)?.destroyed) return;
     this.#res.once("close", () => {
-      if (!this.#res.writableFinished) this.#controller.abort(new Error("the browser closed the connection"));
+      if (!this.#isAnswered) this.#controller.abort(new Error("the browser closed the connection"));
     });
     this.#forward()
       .catch((error: Error) => this.#fail(error))
@@ -85,107 +172,141 @@ class Forwarding {
 
   async #forward(): Promise<void> {
     const req = this.#req;
-    const refusal = this.#refusal();
-    if (refusal) return this.#sendError(...refusal);
-    const params = writeRequestParams(req, this.#options);
-    let response = await this.#request(params, hasBody(req) ? req : undefined);
+    let body: IncomingMessage | Buffer | undefined;
+    let described: MountedRequest = req;
+    if (hasBody(req)) {
+      if (req.readableDidRead) {
+        return this.#sendError(500, "the body was read before the gateway: mount it before body parsers");
+      }
+      body = req;
+      if (this.#needsLength()) {
+        body = await readBody(req, this.#options.maxHeldBody ?? 65536);
+        if (body === undefined) {
+          return this.#sendError(411, "a CGI program does not read a body without CONTENT_LENGTH");
+        }
+        described = withLength(req, body.length);
+      }
+    }
+    const params = this.#params(described);
+    if (params === undefined) return;
+    let response = await this.#request(params, body);
     for (let redirects = 0; response.localRedirect !== undefined; redirects++) {
       const redirected = this.#redirect(response.localRedirect);
       if (redirected === undefined) break;
+      // It has a place in the pool as long as the application leaves it open.
+      drain(response);
+      const params = this.#params(redirected);
+      if (params === undefined) return;
       if (redirects === MAX_REDIRECTS) {
         throw new FastCGIError("ERR_FCGI_HEAD", `more than ${MAX_REDIRECTS} local redirects`);
       }
-      response.body.resume();
-      response = await this.#request(redirected);
+      response = await this.#request(params);
     }
     const length = sendHead(this.#res, response);
-    if (isBodiless(req, response)) return this.#endWithoutBody(response);
-    await sendBody(this.#res, response, length);
-  }
-
-  /** What is answered without asking the application: status and reason. */
-  #refusal(): [number, string] | undefined {
-    const { headers, readableDidRead } = this.#req;
-    if (!hasBody(this.#req)) return undefined;
-    if (readableDidRead) return [500, "the body was read before the gateway: mount it before body parsers"];
-    const { documentRoot, scriptFilename } = this.#options;
-    if (headers["content-length"] === undefined && (documentRoot ?? scriptFilename) !== undefined) {
-      return [411, "a CGI program does not read a body without CONTENT_LENGTH"];
+    if (isBodiless(req, response)) {
+      this.#isAnswered = true;
+      this.#res.end();
+      drain(response);
+      return;
     }
-    return undefined;
+    await sendBody(this.#res, response, length);
+    this.#isAnswered = true;
+    this.#res.end();
   }
 
-  async #request(params: Param[], body?: IncomingMessage): Promise<FastCGIResponse> {
+  /** Whether the body is for a program that does not read one of unknown length. */
+  #needsLength(): boolean {
+    const { documentRoot, scriptFilename } = this.#options;
+    return (
+      this.#req.headers["content-length"] === undefined && (documentRoot ?? scriptFilename) !== undefined
+    );
+  }
+
+  /** Meta-variables of a request; undefined if the caller's function failed, and 500 is sent. */
+  #params(req: MountedRequest): Param[] | undefined {
+    try {
+      const { params } = this.#options;
+      if (typeof params !== "function") return writeRequestParams(req, this.#options);
+      const extra = params(req);
+      checkParams(extra);
+      return writeRequestParams(req, { ...this.#options, params: extra });
+    } catch (error) {
+      this.#sendError(500, String(error), error instanceof Error ? error : undefined);
+      return undefined;
+    }
+  }
+
+  async #request(params: Param[], body?: IncomingMessage | Buffer): Promise<FastCGIResponse> {
     const response = await this.#client.request(params.map(encodeParam), {
       body,
       destroyBody: false,
       signal: this.#controller.signal,
     });
+    this.#response = response;
     const { onStderr } = this.#options;
-    if (onStderr) response.stderr.on("data", (chunk: Buffer) => onStderr(chunk, this.#req));
+    if (onStderr) {
+      response.stderr.on("data", (chunk: Buffer) => {
+        try {
+          onStderr(chunk, this.#req);
+        } catch (error) {
+          rethrow(error);
+        }
+      });
+    }
     return response;
   }
 
-  /** Params of the request that a local redirect stands for; none if it leads out of the mount. */
-  #redirect(location: string): Param[] | undefined {
-    const req = this.#req;
-    const mount = mountPrefix(req);
+  /** The request that a local redirect stands for; none if it leads out of the mount. */
+  #redirect(location: string): MountedRequest | undefined {
+    const mount = mountPrefix(this.#req);
     if (mount !== "" && !location.startsWith(`${mount}/`)) return undefined;
-    const { "content-length": _, "content-type": __, "transfer-encoding": ___, ...headers } = req.headers;
-    const rawHeaders = req.rawHeaders.filter(
-      (_, i, all) => all[i & ~1]!.toLowerCase() !== "transfer-encoding",
-    );
-    return writeRequestParams(
-      {
-        method: req.method === "HEAD" ? "HEAD" : "GET",
-        url: location.slice(mount.length),
-        originalUrl: location,
-        baseUrl: mount,
-        httpVersion: req.httpVersion,
-        socket: req.socket,
-        headers,
-        rawHeaders,
-      },
-      this.#options,
-    );
-  }
-
-  #endWithoutBody({ body }: FastCGIResponse): void {
-    this.#res.end();
-    // The application may take a moment to end; one that goes on for the sake of a body nobody gets is aborted.
-    body.resume();
-    const timer = setTimeout(() => body.destroy(), 1000).unref();
-    body.once("close", () => clearTimeout(timer));
+    return {
+      ...withLength(this.#req, undefined),
+      method: this.#req.method === "HEAD" ? "HEAD" : "GET",
+      url: location.slice(mount.length),
+      originalUrl: location,
+      baseUrl: mount,
+    };
   }
 
   #fail(error: Error): void {
+    // Else an answer that the browser does not get has a place in the pool for as long as the application likes.
+    this.#response?.body.destroy();
     const code = error instanceof FastCGIError ? error.code : undefined;
     const isOverloaded =
-      error instanceof RequestRefusedError && error.protocolStatus === ProtocolStatus.OVERLOADED;
+      code === "ERR_FCGI_LIMIT" ||
+      (error instanceof RequestRefusedError && error.protocolStatus === ProtocolStatus.OVERLOADED);
     const status = isOverloaded ? 503 : code === "ERR_FCGI_TIMEOUT" ? 504 : 502;
     this.#sendError(status, error.message, error);
   }
 
   #sendError(status: number, message: string, error: Error = new Error(message)): void {
-    const res = this.#res;
     // That the browser went is nobody's error.
     if (this.#controller.signal.aborted) return;
-    this.#options.onError?.(error, this.#req);
+    try {
+      this.#options.onError?.(error, this.#req);
+    } catch (thrown) {
+      rethrow(thrown);
+    }
+    const res = this.#res;
+    this.#isAnswered = true;
     if (res.headersSent) {
       destroyResponse(this.#req, res);
       return;
     }
-    for (const name of res.getHeaderNames()) res.removeHeader(name);
-    res.statusCode = status;
-    res.statusMessage = STATUS_CODES[status] ?? "";
-    res.setHeader("Content-Type", "text/plain");
-    res.end(`${STATUS_CODES[status]}\n`);
+    try {
+      for (const name of res.getHeaderNames()) res.removeHeader(name);
+      res.statusCode = status;
+      // HTTP/2 has no reason phrase, and says so on stderr if it is given one.
+      if (this.#req.httpVersionMajor < 2) res.statusMessage = STATUS_CODES[status] ?? "";
+      res.setHeader("Content-Type", "text/plain");
+      res.end(`${STATUS_CODES[status]}\n`);
+    } catch (thrown) {
+      // Methods of the response that a middleware replaced.
+      destroyResponse(this.#req, res);
+      rethrow(thrown);
+    }
   }
-}
-
-function hasBody({ headers, httpVersionMajor }: IncomingMessage): boolean {
-  if (headers["transfer-encoding"] !== undefined) return true;
-  return headers["content-length"] === undefined ? httpVersionMajor > 1 : headers["content-length"] !== "0";
 }
 
 /** Params are bytes as Latin-1, the client would send them as UTF-8. */

@@ -5,13 +5,14 @@ import { checkApplication } from "../server/check-application.ts";
 import { checkServerOptions } from "../server/check-options.ts";
 import { FastCGIServer, type FastCGIServerOptions } from "../server/index.ts";
 import { createGateway, type Gateway, type GatewayOptions } from "./gateway.ts";
+import { checkOptions } from "./options.ts";
 
 /** Options of {@link overFastCGI}. */
 export interface OverFastCGIOptions {
   /** Those of the FastCGI server. */
-  server?: FastCGIServerOptions;
+  server?: FastCGIServerOptions | undefined;
   /** Those of the gateway in front of it. */
-  gateway?: GatewayOptions;
+  gateway?: GatewayOptions | undefined;
 }
 
 /**
@@ -31,6 +32,7 @@ export interface OverFastCGIOptions {
  */
 export function overFastCGI(app: RequestListener, options: OverFastCGIOptions = {}): Server {
   checkApplication(app);
+  checkOptions("overFastCGI", options, { server: "any", gateway: "any" });
   checkServerOptions(options.server ?? {});
   let gateway: Promise<Gateway> | undefined;
   const server = createHTTPServer((req, res) => {

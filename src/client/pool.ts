@@ -17,21 +17,30 @@ export interface PoolOptions {
    *
    * @defaultValue false
    */
-  multiplex?: boolean;
+  multiplex?: boolean | undefined;
   /** Connections at once; requests beyond wait for their turn. @defaultValue 100 */
-  maxConnections?: number;
-  /** Time in ms after which a kept connection without a request is closed. @defaultValue 10000 */
-  idleTimeoutMs?: number;
+  maxConnections?: number | undefined;
+  /**
+   * Requests that may wait for a connection; one beyond is refused with `ERR_FCGI_LIMIT`.
+   *
+   * @defaultValue 10000
+   */
+  maxWaitingRequests?: number | undefined;
+  /** Time in ms after which a kept connection without a request is closed; 0 for never. @defaultValue 10000 */
+  idleTimeoutMs?: number | undefined;
 }
 
 /** The connections to one application, and the requests that wait for one. */
 export class ConnectionPool implements ConnectionOwner, ExchangeOwner {
   readonly #target: NetConnectOpts;
   readonly #idleTimeoutMs: number;
+  readonly #maxWaiting: number;
   readonly #connections: Set<ClientConnection> = new Set();
   /** Connections without a request, the one used last at the end. */
   readonly #idle: Set<ClientConnection> = new Set();
   readonly #waiting: Set<Exchange> = new Set();
+  /** Connections of {@link getValues}. */
+  readonly #questions: Set<ClientConnection> = new Set();
   readonly #onClosed: (() => void)[] = [];
   #maxConnections: number;
   /** Requests at once on a connection; undefined until the application was asked. */
@@ -43,22 +52,25 @@ export class ConnectionPool implements ConnectionOwner, ExchangeOwner {
     this.#target = target;
     this.#idleTimeoutMs = options.idleTimeoutMs ?? 10000;
     this.#maxConnections = options.maxConnections ?? 100;
+    this.#maxWaiting = options.maxWaitingRequests ?? 10000;
     if (!options.multiplex) this.#perConnection = 1;
   }
 
   /** Sends a request as soon as a connection is there for it. */
   submit(exchange: Exchange): void {
     if (this.#isClosed) {
-      exchange.abort(new RequestAbortedError("ERR_FCGI_CLOSED", "the FastCGI client is closed"));
+      exchange.abort(closedError());
       return;
     }
     if (this.#perConnection === undefined) this.#ask();
     this.#dispatch(exchange, this.#idleConnection() ?? this.#sharedConnection(exchange));
   }
 
-  /** Sends a request again, on a new connection. */
-  onStale(exchange: Exchange): void {
+  /** Sends a request again, on a new connection, unless the client is closed. */
+  onStale(exchange: Exchange): boolean {
+    if (this.#isClosed) return false;
     this.#dispatch(exchange, undefined);
+    return true;
   }
 
   onCancel(exchange: Exchange): void {
@@ -69,6 +81,8 @@ export class ConnectionPool implements ConnectionOwner, ExchangeOwner {
   onRelease(connection: ClientConnection): void {
     for (const exchange of this.#waiting) {
       if (connection.openRequests >= this.#perConnection! || !connection.isUsable) return;
+      // The application would close the connection after this one, under its neighbours.
+      if (connection.openRequests > 0 && !exchange.keepConn) continue;
       this.#waiting.delete(exchange);
       connection.begin(exchange);
     }
@@ -101,13 +115,49 @@ export class ConnectionPool implements ConnectionOwner, ExchangeOwner {
   destroy(error: Error): void {
     this.#isClosed = true;
     for (const exchange of this.#waiting) exchange.abort(error);
-    for (const connection of this.#connections) connection.destroy(error);
+    for (const connection of [...this.#connections, ...this.#questions]) connection.destroy(error);
+  }
+
+  /** Asks the application for values, on a connection of its own. */
+  getValues(names: Iterable<string>, timeoutMs: number): Promise<Map<string, string>> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) throw closedError();
+      const question = Array.from(names);
+      let timer: NodeJS.Timeout | undefined;
+      const connection = new ClientConnection(this.#target, {
+        onRelease: () => {},
+        onClose: (_, error) => {
+          clearTimeout(timer);
+          this.#questions.delete(connection);
+          reject(error);
+          this.#checkClosed();
+        },
+      });
+      this.#questions.add(connection);
+      if (timeoutMs > 0) {
+        timer = setTimeout(() => {
+          const message = `${describeTarget(this.#target)} did not answer FCGI_GET_VALUES within ${timeoutMs} ms`;
+          connection.destroy(new FastCGIError("ERR_FCGI_TIMEOUT", message));
+        }, timeoutMs);
+      }
+      try {
+        connection.getValues(question, (values) => {
+          resolve(values);
+          connection.destroy();
+        });
+      } catch (error) {
+        // Names that do not fit into a record.
+        connection.destroy();
+        throw error;
+      }
+    });
   }
 
   #dispatch(exchange: Exchange, free: ClientConnection | undefined): void {
     const connection = free ?? this.#newConnection();
     if (connection === undefined) {
-      this.#waiting.add(exchange);
+      if (this.#waiting.size < this.#maxWaiting) this.#waiting.add(exchange);
+      else exchange.abort(limitError(this.#maxWaiting));
       return;
     }
     this.#idle.delete(connection);
@@ -149,46 +199,37 @@ export class ConnectionPool implements ConnectionOwner, ExchangeOwner {
   #ask(): void {
     if (this.#isAsking) return;
     this.#isAsking = true;
-    getValues(this.#target, Object.values(ValueName), 1000)
+    this.getValues(Object.values(ValueName), 1000)
       // An application that does not answer does not multiplex; if it is not there, the requests find out.
       .catch(() => new Map<string, string>())
       .then((values) => {
         const isAllowed = values.get(ValueName.MPXS_CONNS) === "1";
-        const maxRequests = Number(values.get(ValueName.MAX_REQS)) || MAX_MULTIPLEXED;
-        const maxConnections = Number(values.get(ValueName.MAX_CONNS)) || this.#maxConnections;
-        this.#perConnection = isAllowed ? Math.min(maxRequests, MAX_MULTIPLEXED) : 1;
-        this.#maxConnections = Math.min(maxConnections, this.#maxConnections);
+        const maxRequests = readCount(values.get(ValueName.MAX_REQS), MAX_MULTIPLEXED);
+        this.#perConnection = isAllowed ? maxRequests : 1;
+        this.#maxConnections = readCount(values.get(ValueName.MAX_CONNS), this.#maxConnections);
         this.#sendWaiting();
       });
   }
 
   #checkClosed(): void {
-    if (!this.#isClosed || this.#connections.size > 0 || this.#waiting.size > 0) return;
+    if (!this.#isClosed) return;
+    if (this.#connections.size + this.#questions.size + this.#waiting.size > 0) return;
     for (const resolve of this.#onClosed.splice(0)) resolve();
   }
 }
 
-/** Asks an application for values, on a connection of its own. */
-export function getValues(
-  target: NetConnectOpts,
-  names: Iterable<string>,
-  timeoutMs: number,
-): Promise<Map<string, string>> {
-  return new Promise((resolve, reject) => {
-    const connection = new ClientConnection(target, {
-      onRelease: () => {},
-      onClose: (_, error) => {
-        clearTimeout(timer);
-        reject(error);
-      },
-    });
-    const timer = setTimeout(() => {
-      const message = `${describeTarget(target)} did not answer FCGI_GET_VALUES within ${timeoutMs} ms`;
-      connection.destroy(new FastCGIError("ERR_FCGI_TIMEOUT", message));
-    }, timeoutMs);
-    connection.getValues(names, (values) => {
-      resolve(values);
-      connection.destroy();
-    });
-  });
+/** Reads a number that an application gave, no larger than our own; what is no number from 1 says nothing. */
+function readCount(text: string | undefined, most: number): number {
+  return text !== undefined && /^0*[1-9]\d*$/.test(text) ? Math.min(Number(text), most) : most;
+}
+
+function closedError(): RequestAbortedError {
+  return new RequestAbortedError("ERR_FCGI_CLOSED", "the FastCGI client is closed");
+}
+
+function limitError(most: number): FastCGIError {
+  return new FastCGIError(
+    "ERR_FCGI_LIMIT",
+    `more than ${most} requests wait for a connection (maxWaitingRequests)`,
+  );
 }

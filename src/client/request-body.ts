@@ -1,4 +1,6 @@
 import { Readable } from "node:stream";
+import { argumentError } from "./options.ts";
+import { rethrow } from "./rethrow.ts";
 
 /** What can be sent as FCGI_STDIN or FCGI_DATA. Strings are sent as UTF-8. */
 export type RequestBody = string | Uint8Array | Readable | AsyncIterable<string | Uint8Array>;
@@ -8,7 +10,7 @@ export interface BodySink {
   /** Writes a piece; false asks the pump to wait for {@link BodyPump.resume}. */
   write(chunk: Uint8Array): boolean;
   end(): void;
-  /** The body broke before its end. */
+  /** The body broke before its end, perhaps before {@link BodyPump.start}. */
   fail(error: Error): void;
 }
 
@@ -25,12 +27,16 @@ export class BodyPump {
   #sink: BodySink | undefined;
   #ended = false;
 
-  constructor(body: RequestBody | undefined, destroySource: boolean) {
+  /** @throws TypeError if `body` is none */
+  constructor(body: RequestBody | undefined, destroySource: boolean, sink: BodySink) {
     if (body === undefined || typeof body === "string") this.#bytes = Buffer.from(body ?? "");
     else if (body instanceof Uint8Array) this.#bytes = body;
     else if (body instanceof Readable) this.#source = body;
-    else this.#source = Readable.from(body, { highWaterMark: 1 });
+    else this.#source = Readable.from(checkIterable(body), { highWaterMark: 1 });
     this.#destroySource = destroySource || this.#source !== body;
+    this.#sink = sink;
+    // From now on: a stream that fails while its request waits for a connection would end the process.
+    this.#source?.on("error", this.#onError);
   }
 
   /** Whether there is nothing to send, so that a request can be sent twice without harm. */
@@ -44,11 +50,10 @@ export class BodyPump {
   }
 
   /** Begins to pump; what is there at once is written at once. */
-  start(sink: BodySink): void {
-    this.#sink = sink;
+  start(): void {
     const source = this.#source;
     if (source === undefined) {
-      if (this.#bytes!.length > 0) sink.write(this.#bytes!);
+      if (this.#bytes!.length > 0) this.#sink?.write(this.#bytes!);
       this.#onEnd();
     } else if (source.readableEnded) {
       this.#onEnd();
@@ -57,7 +62,6 @@ export class BodyPump {
     } else {
       source.on("data", this.#onData);
       source.on("end", this.#onEnd);
-      source.on("error", this.#onError);
       source.on("close", this.#onClose);
     }
   }
@@ -76,19 +80,30 @@ export class BodyPump {
     source.off("end", this.#onEnd);
     source.off("close", this.#onClose);
     // The error listener stays: nobody else may listen, and an error now is of no interest to anybody.
-    if (this.#destroySource) source.destroy();
-    else source.pause();
+    try {
+      if (this.#destroySource) source.destroy();
+      else source.pause();
+    } catch (error) {
+      // A listener of `pause`, or a method that was replaced.
+      rethrow(error);
+    }
   }
 
   readonly #onData = (chunk: string | Uint8Array): void => {
     const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+    if (!(bytes instanceof Uint8Array)) {
+      this.#onError(argumentError(`it holds ${describeType(chunk)}: only strings and bytes can be sent`));
+      return;
+    }
     if (this.#sink?.write(bytes) === false) this.#source?.pause();
   };
 
   readonly #onEnd = (): void => {
     this.#ended = true;
-    this.#sink?.end();
-    this.#sink = undefined;
+    const sink = this.#sink;
+    // The bytes of a request that is sent again are needed again.
+    if (this.#source !== undefined) this.#sink = undefined;
+    sink?.end();
   };
 
   readonly #onError = (error: Error): void => {
@@ -100,4 +115,16 @@ export class BodyPump {
   readonly #onClose = (): void => {
     this.#onError(new Error("the body was closed before its end"));
   };
+}
+
+function checkIterable(body: AsyncIterable<string | Uint8Array>): AsyncIterable<string | Uint8Array> {
+  const isIterable =
+    typeof body === "object" && body !== null && (Symbol.asyncIterator in body || Symbol.iterator in body);
+  if (isIterable) return body;
+  const message = `body is ${describeType(body)}: give a string, bytes, a stream or an async iterable`;
+  throw argumentError(message, "ERR_INVALID_ARG_TYPE");
+}
+
+function describeType(value: unknown): string {
+  return value === null ? "null" : `of type ${typeof value}`;
 }

@@ -16,6 +16,7 @@ import {
   encodeStreamEnd,
 } from "../protocol/record.ts";
 import { RecordReader, type RecordSink } from "../protocol/record-reader.ts";
+import { ByteRoom } from "./byte-room.ts";
 
 /** What a {@link WebServerConnection} calls, always from within `push()`. `R` is the caller's request. */
 export interface WebServerHandler<R> {
@@ -23,9 +24,11 @@ export interface WebServerHandler<R> {
   onStdout(request: R, content: Buffer): void;
   /** Part of FCGI_STDERR: a view of the chunk that was pushed. */
   onStderr(request: R, content: Buffer): void;
-  /** FCGI_END_REQUEST: the request's id is free from now on. */
+  /** FCGI_END_REQUEST of a request that was not aborted. */
   onEnd(request: R, appStatus: number, protocolStatus: ProtocolStatus): void;
-  /** FCGI_GET_VALUES_RESULT. */
+  /** FCGI_END_REQUEST of an aborted request. */
+  onAbortConfirmed(request: R): void;
+  /** FCGI_GET_VALUES_RESULT; empty if the application does not know FCGI_GET_VALUES. */
   onValues(values: Map<string, string>): void;
 }
 
@@ -34,18 +37,20 @@ export interface BeginRequest {
   readonly role: Role;
   /** Asks the application to leave the connection open. */
   readonly keepConn: boolean;
-  /** Meta-variables; strings are sent as UTF-8. */
-  readonly params: Iterable<readonly [name: string, value: string | Uint8Array]>;
+  /** Meta-variables, encoded as name-value pairs. */
+  readonly params: Uint8Array;
 }
 
 interface OpenRequest<R> {
   readonly request: R;
+  hasBegun: boolean;
   stdinEnded: boolean;
   stdoutEnded: boolean;
   stderrEnded: boolean;
   aborted: boolean;
 }
 
+const NO_BYTES = Buffer.alloc(0);
 const PROTOCOL_STATUSES: ReadonlySet<number> = new Set(Object.values(ProtocolStatus));
 
 /**
@@ -56,16 +61,26 @@ const PROTOCOL_STATUSES: ReadonlySet<number> = new Set(Object.values(ProtocolSta
  * read as a whole are gathered (FCGI_END_REQUEST, FCGI_GET_VALUES_RESULT: 65,535 bytes at most). Several
  * requests can be open at once; whether the application allows that is for the caller to know.
  *
+ * Each id is used once per connection, in ascending order, as HAProxy does: what an application sends for a
+ * request that has ended (Go's net/http/fcgi confirms an abort before its handler is done) cannot be taken for
+ * part of a later one. Such records are ignored while other requests are open, for the sake of these; on a
+ * connection without open requests they are an error, as is a record for an id that was never used.
+ *
  * @see FastCGI 1.0, sections 3 to 5
  */
 export class WebServerConnection<R> implements RecordSink {
   readonly #handler: WebServerHandler<R>;
   readonly #reader: RecordReader = new RecordReader(this);
   readonly #open: Map<number, OpenRequest<R>> = new Map();
+  /** The id used last. */
+  #lastId = 0;
+  /** FCGI_GET_VALUES records without a result. */
+  #questions = 0;
   #type = 0;
   #requestId = 0;
-  /** Content of the present record, for the types that are read as a whole. */
-  #gathered: Buffer[] = [];
+  /** Content of the present record so far, for the types that are read as a whole. */
+  #gathered: Buffer = NO_BYTES;
+  #room: ByteRoom | undefined;
 
   constructor(handler: WebServerHandler<R>) {
     this.#handler = handler;
@@ -74,6 +89,21 @@ export class WebServerConnection<R> implements RecordSink {
   /** Number of requests begun and not ended, aborted ones included. */
   get openRequests(): number {
     return this.#open.size;
+  }
+
+  /** Number of requests that have ended, aborted ones included. */
+  get endedRequests(): number {
+    return this.#lastId - this.#open.size;
+  }
+
+  /** Whether no other request can begin, because all 65,535 ids were used. */
+  get isExhausted(): boolean {
+    return this.#lastId === MAX_REQUEST_ID;
+  }
+
+  /** Whether the application sent any record for an open request, if only the end of a stream. */
+  hasBegun(requestId: number): boolean {
+    return this.#open.get(requestId)?.hasBegun ?? false;
   }
 
   /**
@@ -86,22 +116,21 @@ export class WebServerConnection<R> implements RecordSink {
   }
 
   /**
-   * Begins a request under the lowest free id; the bytes hold its params to their end.
+   * Begins a request under the next id; the bytes hold its params to their end.
    *
-   * @throws RangeError if all 65,535 ids are in use
+   * @throws RangeError if all 65,535 ids were used
    */
   begin(request: R, { role, keepConn, params }: BeginRequest): { requestId: number; bytes: Uint8Array[] } {
-    let requestId = 1;
-    while (this.#open.has(requestId)) requestId++;
-    if (requestId > MAX_REQUEST_ID)
-      throw new RangeError("all 65535 request ids of the connection are in use");
+    if (this.isExhausted) throw new RangeError("all 65535 request ids of the connection were used");
+    const requestId = ++this.#lastId;
     const bytes = [
       encodeBeginRequest(requestId, role, keepConn ? KEEP_CONN : 0),
-      ...encodeStream(RecordType.PARAMS, requestId, encodeNameValuePairs(params)),
+      ...encodeStream(RecordType.PARAMS, requestId, params),
       encodeStreamEnd(RecordType.PARAMS, requestId),
     ];
     this.#open.set(requestId, {
       request,
+      hasBegun: false,
       stdinEnded: false,
       stdoutEnded: false,
       stderrEnded: false,
@@ -146,26 +175,32 @@ export class WebServerConnection<R> implements RecordSink {
    */
   getValues(names: Iterable<string>): Uint8Array[] {
     const pairs = Array.from(names, (name) => [name, ""] as const);
-    return [encodeRecord(RecordType.GET_VALUES, NULL_REQUEST_ID, encodeNameValuePairs(pairs))];
+    const record = encodeRecord(RecordType.GET_VALUES, NULL_REQUEST_ID, encodeNameValuePairs(pairs));
+    this.#questions++;
+    return [record];
   }
 
   /** Is called by the reader of records. */
   onHeader(type: number, requestId: number, contentLength: number): void {
     this.#type = type;
     this.#requestId = requestId;
+    if (this.#open.size === 0 && this.#questions === 0)
+      throw recordError(type, "comes while nothing is open");
     switch (type) {
       case RecordType.STDOUT:
       case RecordType.STDERR:
+        this.#begin();
         if (contentLength === 0) this.#endStream();
         break;
       case RecordType.END_REQUEST:
+        this.#begin();
+        checkLength(type, contentLength);
+        break;
       case RecordType.UNKNOWN_TYPE:
-        if (contentLength !== 8) {
-          throw recordError(type, `is ${contentLength} bytes long, not 8`);
-        }
+        checkLength(type, contentLength);
         break;
       case RecordType.GET_VALUES_RESULT:
-        if (contentLength === 0) this.#handler.onValues(new Map());
+        if (contentLength === 0) this.#onValues(NO_BYTES);
         break;
       case RecordType.BEGIN_REQUEST:
       case RecordType.ABORT_REQUEST:
@@ -185,16 +220,25 @@ export class WebServerConnection<R> implements RecordSink {
         this.#content(chunk.subarray(start, end));
         break;
       case RecordType.END_REQUEST:
+      case RecordType.UNKNOWN_TYPE:
       case RecordType.GET_VALUES_RESULT:
-        this.#gathered.push(chunk.subarray(start, end));
-        if (rest === 0) this.#whole();
+        this.#gather(chunk, start, end, rest);
         break;
       default: // Unknown types are skipped.
     }
   }
 
+  /** A record for a request begins. */
+  #begin(): void {
+    const open = this.#open.get(this.#requestId);
+    if (open) open.hasBegun = true;
+    else if (this.#requestId > this.#lastId || this.#requestId === NULL_REQUEST_ID) {
+      throw recordError(this.#type, `is for the request ${this.#requestId}, which never began`);
+    }
+  }
+
   #content(content: Buffer): void {
-    // Records of inactive ids are to be ignored (3.3): late output of a request that has ended.
+    // Late output of a request that has ended or was aborted.
     const open = this.#open.get(this.#requestId);
     if (!open || open.aborted) return;
     if (this.#type === RecordType.STDOUT) {
@@ -213,13 +257,35 @@ export class WebServerConnection<R> implements RecordSink {
     else open.stderrEnded = true;
   }
 
-  #whole(): void {
-    const content = this.#gathered.length === 1 ? this.#gathered[0]! : Buffer.concat(this.#gathered);
-    this.#gathered = [];
-    if (this.#type === RecordType.GET_VALUES_RESULT) {
-      this.#handler.onValues(new Map(decodeNameValuePairs(content)));
+  #gather(chunk: Buffer, start: number, end: number, rest: number): void {
+    if (this.#type === RecordType.GET_VALUES_RESULT && this.#questions === 0) return;
+    if (rest === 0 && this.#gathered.length === 0) {
+      this.#whole(chunk.subarray(start, end));
       return;
     }
+    this.#room ??= new ByteRoom();
+    const content = this.#room.append(this.#gathered, chunk, start, end);
+    this.#gathered = content;
+    if (rest > 0) return;
+    this.#gathered = NO_BYTES;
+    this.#room = undefined;
+    this.#whole(content);
+  }
+
+  #whole(content: Buffer): void {
+    if (this.#type === RecordType.GET_VALUES_RESULT) this.#onValues(content);
+    else if (this.#type === RecordType.END_REQUEST) this.#endRequest(content);
+    // An application that does not know FCGI_GET_VALUES knows no values.
+    else if (content[0] === RecordType.GET_VALUES) this.#onValues(NO_BYTES);
+  }
+
+  #onValues(content: Buffer): void {
+    if (this.#questions === 0) return;
+    this.#questions--;
+    this.#handler.onValues(new Map(decodeNameValuePairs(content)));
+  }
+
+  #endRequest(content: Buffer): void {
     const open = this.#open.get(this.#requestId);
     if (!open) return;
     const protocolStatus = content[4]!;
@@ -227,8 +293,13 @@ export class WebServerConnection<R> implements RecordSink {
       throw recordError(this.#type, `has the protocol status ${protocolStatus}`);
     }
     this.#open.delete(this.#requestId);
-    if (!open.aborted) this.#handler.onEnd(open.request, content.readUInt32BE(0), protocolStatus);
+    if (open.aborted) this.#handler.onAbortConfirmed(open.request);
+    else this.#handler.onEnd(open.request, content.readUInt32BE(0), protocolStatus);
   }
+}
+
+function checkLength(type: number, contentLength: number): void {
+  if (contentLength !== 8) throw recordError(type, `is ${contentLength} bytes long, not 8`);
 }
 
 function isProtocolStatus(value: number): value is ProtocolStatus {

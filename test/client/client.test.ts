@@ -231,7 +231,7 @@ test("uses a kept connection again", async (t) => {
   const { client, responder } = await connect(t, (request) => request.end(`${OK}${request.requestId}`), {
     keepConn: true,
   });
-  for (let n = 0; n < 3; n++) assert.equal(await text((await client.request(GET)).body), "1");
+  for (const id of ["1", "2", "3"]) assert.equal(await text((await client.request(GET)).body), id);
   assert.equal(responder.sockets.length, 1);
 });
 

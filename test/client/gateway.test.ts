@@ -132,10 +132,26 @@ test("forwards a chunked upload without CONTENT_LENGTH", async (t) => {
   assert.equal(await text(res), "chunked undefined abc");
 });
 
-test("answers 411 to a chunked upload for a script, which could not read it", async (t) => {
-  const { port } = await start(t, (request) => request.end(OK), { documentRoot: "/srv" });
-  const res = await send(port, "/", { method: "POST", headers: { "Transfer-Encoding": "chunked" } }, "abc");
+test("tells a script the length of a chunked upload, and answers 411 to one over maxHeldBody", async (t) => {
+  const { port } = await start(
+    t,
+    async (request) => {
+      const names = ["CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_TRANSFER_ENCODING"];
+      request.end(`${OK}${names.map((name) => request.param(name))} ${await request.body}`);
+    },
+    { documentRoot: "/srv", maxHeldBody: 1000 },
+  );
+  const headers = { "Transfer-Encoding": "chunked", "Content-Type": "x/y" };
+  for (const [body, expected] of [
+    ["", "0,x/y, "],
+    ["abc", "3,x/y, abc"],
+    ["x".repeat(1000), `1000,x/y, ${"x".repeat(1000)}`],
+  ]) {
+    assert.equal(await text(await send(port, "/", { method: "POST", headers }, body)), expected);
+  }
+  const res = await send(port, "/", { method: "POST", headers }, "x".repeat(1001));
   assert.equal(res.statusCode, 411);
+  assert.equal(await text(res), "Length Required\n");
 });
 
 test("tells Express and Connect mounts from the path behind them", async (t) => {
@@ -285,6 +301,7 @@ test("answers 502 when nobody listens", async (t) => {
 });
 
 test("never lets a broken answer look complete", async (t) => {
+  let long: ReceivedRequest | undefined;
   const { port, errors } = await start(t, (request) => {
     const path = request.param("PATH_INFO");
     if (path === "/closes") {
@@ -295,11 +312,13 @@ test("never lets a broken answer look complete", async (t) => {
     if (path === "/short") request.end("Content-Length: 9\r\n\r\npart");
     if (path === "/long") {
       request.write("Content-Length: 5\r\n\r\npart");
-      setImmediate(() => request.end("and more"));
+      long = request;
     }
   });
   for (const path of ["closes", "status", "short", "long"]) {
     const res = await send(port, `/${path}`).catch((error: Error) => error);
+    // Once the browser has the head.
+    long?.end("and more");
     if (res instanceof IncomingMessage) await assert.rejects(text(res), { code: "ECONNRESET" }, path);
     else assert.equal("code" in res && res.code, "ECONNRESET", path);
   }

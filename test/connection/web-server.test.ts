@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { WebServerConnection } from "../../src/connection/web-server.ts";
-import { RecordParser } from "../../src/protocol/index.ts";
+import { encodeNameValuePairs, RecordParser } from "../../src/protocol/index.ts";
 
 /** A connection whose requests are names, and what its handler heard. */
 function start(): { connection: WebServerConnection<string>; events: unknown[][] } {
@@ -16,12 +16,13 @@ function start(): { connection: WebServerConnection<string>; events: unknown[][]
     onStdout: (request, content) => add("stdout", request, content),
     onStderr: (request, content) => add("stderr", request, content),
     onEnd: (request, appStatus, protocolStatus) => events.push(["end", request, appStatus, protocolStatus]),
+    onAbortConfirmed: (request) => events.push(["confirmed", request]),
     onValues: (values) => events.push(["values", Object.fromEntries(values)]),
   });
   return { connection, events };
 }
 
-const BEGIN = { role: 1, keepConn: false, params: [] } as const;
+const BEGIN = { role: 1, keepConn: false, params: Buffer.alloc(0) } as const;
 
 /** Bytes in hex, spaces for the eye. */
 function hex(text: string): Buffer {
@@ -41,7 +42,11 @@ const END_REQUEST = "01 03 0001 0008 00 00 00000000 00 000000";
 
 test("encodes a request with its params to their end (5.1, 5.2)", () => {
   const { connection } = start();
-  const { requestId, bytes } = connection.begin("a", { role: 1, keepConn: true, params: [["A", "b"]] });
+  const { requestId, bytes } = connection.begin("a", {
+    role: 1,
+    keepConn: true,
+    params: encodeNameValuePairs([["A", "b"]]),
+  });
   assert.equal(requestId, 1);
   assert.equal(
     toHex(bytes),
@@ -70,7 +75,10 @@ test("encodes stdin and its end once, and no empty record before (5.3)", () => {
 
 test("splits params over 65,528 bytes over several records", () => {
   const { connection } = start();
-  const { bytes } = connection.begin("a", { ...BEGIN, params: [["A", "x".repeat(70_000)]] });
+  const { bytes } = connection.begin("a", {
+    ...BEGIN,
+    params: encodeNameValuePairs([["A", "x".repeat(70_000)]]),
+  });
   const records = new RecordParser().push(Buffer.concat(bytes));
   assert.deepEqual(
     records.map(({ type, content }) => [type, content.length]),
@@ -105,27 +113,67 @@ test("tells what the application sends, the same for every split", () => {
   assert.deepEqual(events, expected);
 });
 
-test("keeps requests of one connection apart, and uses the lowest free id", () => {
+test("keeps requests of one connection apart, and uses each id once, in ascending order", () => {
   const { connection, events } = start();
   assert.equal(connection.begin("a", BEGIN).requestId, 1);
   assert.equal(connection.begin("b", BEGIN).requestId, 2);
   connection.push(hex(STDOUT_HELLO.replace("0001", "0002") + STDOUT_HELLO + END_REQUEST));
-  assert.equal(connection.begin("c", BEGIN).requestId, 1);
-  connection.push(hex(STDERR_NO));
+  assert.equal(connection.begin("c", BEGIN).requestId, 3);
+  connection.push(hex(STDERR_NO.replace("0001", "0003")));
   assert.deepEqual(events, [
     ["stdout", "b", "hello"],
     ["stdout", "a", "hello"],
     ["end", "a", 0, 0],
     ["stderr", "c", "no"],
   ]);
+  assert.equal(connection.openRequests, 2);
+  assert.equal(connection.endedRequests, 1);
 });
 
 test("has 65,535 ids", () => {
   const { connection } = start();
-  // Counting up from 1 for each of them would take its time.
-  const open = 300;
-  for (let n = 1; n <= open; n++) assert.equal(connection.begin("a", BEGIN).requestId, n);
-  assert.equal(connection.openRequests, open);
+  for (let n = 1; n <= 65535; n++) {
+    assert.equal(connection.isExhausted, false);
+    const { requestId } = connection.begin("a", BEGIN);
+    assert.equal(requestId, n);
+    const end = hex(END_REQUEST);
+    end.writeUInt16BE(n, 2);
+    connection.push(end);
+  }
+  assert.equal(connection.isExhausted, true);
+  assert.throws(() => connection.begin("a", BEGIN), RangeError);
+});
+
+test("keeps records of a request that has ended from the requests that are open", () => {
+  const { connection, events } = start();
+  connection.begin("a", BEGIN);
+  connection.begin("b", BEGIN);
+  connection.push(hex(END_REQUEST));
+  connection.begin("c", BEGIN);
+  connection.push(hex(STDOUT_HELLO + STDERR_NO + STDOUT_END + END_REQUEST));
+  assert.deepEqual(events, [["end", "a", 0, 0]]);
+  assert.equal(connection.openRequests, 2);
+});
+
+test("refuses records while nothing is open, but takes the padding of the last one", () => {
+  for (const bytes of [STDOUT_HELLO, STDOUT_END, STDERR_END, END_REQUEST, "01 63 0000 0000 00 00"]) {
+    const { connection } = start();
+    connection.begin("a", BEGIN);
+    connection.push(hex("01 03 0001 0008 03 00 00000000 00 000000"));
+    connection.push(hex("000000"));
+    assert.throws(() => connection.push(hex(bytes)), { code: "ERR_FCGI_RECORD" }, bytes);
+  }
+});
+
+test("knows whether the application sent anything for a request", () => {
+  for (const bytes of [STDOUT_HELLO, STDOUT_END, STDERR_NO, STDERR_END]) {
+    const { connection } = start();
+    connection.begin("a", BEGIN);
+    connection.begin("b", BEGIN);
+    connection.push(hex(bytes));
+    assert.equal(connection.hasBegun(1), true);
+    assert.equal(connection.hasBegun(2), false);
+  }
 });
 
 test("reads appStatus as 32 bits without sign, and the protocol status (5.5)", () => {
@@ -135,9 +183,10 @@ test("reads appStatus as 32 bits without sign, and the protocol status (5.5)", (
   assert.deepEqual(events, [["end", "a", 0xfffffffe, 3]]);
 });
 
-test("ignores records of ids without a request, and of unknown types (3.3)", () => {
+test("ignores records of unknown types, and FCGI_UNKNOWN_TYPE", () => {
   const { connection, events } = start();
-  connection.push(hex(`${STDOUT_HELLO}${STDOUT_END}${END_REQUEST}01 63 0000 0001 00 00 ff`));
+  connection.begin("a", BEGIN);
+  connection.push(hex("01 63 0000 0001 00 00 ff"));
   connection.push(hex("01 0b 0000 0008 00 00 63 00000000000000"));
   assert.deepEqual(events, []);
 });
@@ -151,7 +200,7 @@ test("sends nothing for a request that has ended", () => {
   assert.deepEqual(connection.abort(1), []);
 });
 
-test("says no more of an aborted request, and keeps its id until that is confirmed (5.4)", () => {
+test("says no more of an aborted request but that the abort is confirmed (5.4)", () => {
   const { connection, events } = start();
   connection.begin("a", BEGIN);
   assert.equal(toHex(connection.abort(1)), "0102000100000000");
@@ -160,19 +209,38 @@ test("says no more of an aborted request, and keeps its id until that is confirm
   connection.push(hex(STDOUT_HELLO + STDERR_NO));
   assert.equal(connection.begin("b", BEGIN).requestId, 2);
   connection.push(hex(END_REQUEST));
-  assert.deepEqual(events, []);
-  assert.equal(connection.begin("c", BEGIN).requestId, 1);
+  assert.deepEqual(events, [["confirmed", "a"]]);
+  assert.equal(connection.openRequests, 1);
+  assert.equal(connection.begin("c", BEGIN).requestId, 3);
 });
 
-test("asks for values and reads them, none included (4.1)", () => {
+test("asks for values and reads them, none included, at every split (4.1)", () => {
+  const bytes = hex("01 0a 0000 0004 00 00 01 01 41 31" + "01 0a 0000 0000 00 00");
+  for (let i = 0; i <= bytes.length; i++) {
+    const { connection, events } = start();
+    assert.equal(toHex(connection.getValues(["A", "BC"])), "0109000000070100" + "010041" + "02004243" + "00");
+    connection.getValues([]);
+    connection.push(bytes.subarray(0, i));
+    connection.push(bytes.subarray(i));
+    assert.deepEqual(events, [
+      ["values", { A: "1" }],
+      ["values", {}],
+    ]);
+  }
+});
+
+test("takes FCGI_UNKNOWN_TYPE for the answer of an application without values (4.2)", () => {
   const { connection, events } = start();
-  assert.equal(toHex(connection.getValues(["A", "BC"])), "0109000000070100" + "010041" + "02004243" + "00");
-  connection.push(hex("01 0a 0000 0004 00 00 01 01 41 31"));
-  connection.push(hex("01 0a 0000 0000 00 00"));
-  assert.deepEqual(events, [
-    ["values", { A: "1" }],
-    ["values", {}],
-  ]);
+  connection.getValues(["A"]);
+  connection.push(hex("01 0b 0000 0008 00 00 09 00000000000000"));
+  assert.deepEqual(events, [["values", {}]]);
+});
+
+test("ignores values that were not asked for while a request is open", () => {
+  const { connection, events } = start();
+  connection.begin("a", BEGIN);
+  connection.push(hex("01 0a 0000 0004 00 00 01 01 41 31" + "01 0a 0000 0000 00 00"));
+  assert.deepEqual(events, []);
 });
 
 test("refuses what an application may not send", () => {
@@ -184,11 +252,14 @@ test("refuses what an application may not send", () => {
     ["01 03 0001 0007 00 00", "ERR_FCGI_RECORD"],
     ["01 03 0001 0008 00 00 00000000 04 000000", "ERR_FCGI_RECORD"],
     ["01 0a 0000 0002 00 00 05 05", "ERR_FCGI_PARAMS"],
+    [STDOUT_HELLO.replace("0001", "0002"), "ERR_FCGI_RECORD"],
+    [END_REQUEST.replace("0001", "0000"), "ERR_FCGI_RECORD"],
     [STDOUT_END + STDOUT_HELLO, "ERR_FCGI_RECORD"],
     [STDERR_END + STDERR_NO, "ERR_FCGI_RECORD"],
   ] as const) {
     const { connection } = start();
     connection.begin("a", BEGIN);
+    connection.getValues([]);
     assert.throws(() => connection.push(hex(bytes)), { code }, bytes);
   }
 });

@@ -1,0 +1,69 @@
+/** What an option may be; `undefined` is always allowed. */
+type OptionKind = "any" | "boolean" | "count" | "function" | "length" | "string" | "time";
+
+/** The options of a function, all of them. */
+export type OptionKinds<T> = { readonly [name in keyof Required<T>]: OptionKind };
+
+/** What setTimeout() takes: it makes 1 ms of anything longer. */
+const MAX_TIME = 2 ** 31 - 1;
+
+const RANGES: Partial<Record<OptionKind, readonly [least: number, most: number, what: string]>> = {
+  count: [1, Number.MAX_SAFE_INTEGER, "an integer from 1"],
+  length: [0, Number.MAX_SAFE_INTEGER, "a number of bytes"],
+  time: [0, MAX_TIME, `milliseconds from 0 (none) to ${MAX_TIME}`],
+};
+
+/**
+ * Checks the options that a caller gave, so that a misspelt one does not go unnoticed.
+ *
+ * @param whose names the function or class for messages
+ * @throws TypeError (`ERR_INVALID_ARG_VALUE`, `ERR_INVALID_ARG_TYPE`) or RangeError (`ERR_OUT_OF_RANGE`)
+ */
+export function checkOptions<T extends object>(whose: string, options: T, kinds: OptionKinds<T>): void {
+  if (typeof options !== "object" || options === null) {
+    throw argumentError(
+      `options of ${whose} are ${describe(options)}, not an object`,
+      "ERR_INVALID_ARG_TYPE",
+    );
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(kinds, name)) {
+      throw argumentError(
+        `${whose} has no option ${JSON.stringify(name)}: there are ${Object.keys(kinds).join(", ")}`,
+      );
+    }
+    if (value !== undefined) checkOption(name, value, kinds[name as keyof T]);
+  }
+}
+
+function checkOption(name: string, value: unknown, kind: OptionKind): void {
+  if (kind === "any") return;
+  const range = RANGES[kind];
+  const type = range === undefined ? kind : "number";
+  if (typeof value !== type) {
+    throw argumentError(`option ${name} is ${describe(value)}: give a ${type}`, "ERR_INVALID_ARG_TYPE");
+  }
+  if (range === undefined || typeof value !== "number") return;
+  const [least, most, what] = range;
+  const isInRange = value >= least && value <= most && (kind !== "count" || Number.isInteger(value));
+  if (isInRange || (kind !== "time" && value === Number.POSITIVE_INFINITY)) return;
+  throw Object.assign(new RangeError(`option ${name} is ${value}: give ${what}`), {
+    code: "ERR_OUT_OF_RANGE",
+  });
+}
+
+/** Returns the caller's mistake as an error with a code of Node's. */
+export function argumentError(message: string, code: string = "ERR_INVALID_ARG_VALUE"): TypeError {
+  return Object.assign(new TypeError(message), { code });
+}
+
+/** Names a value in a message. */
+export function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object" || value === null) return String(value);
+  if (value instanceof Promise) return "a Promise: await it first";
+  const type: unknown = value.constructor;
+  if (typeof type === "function" && type !== Object) return `of the class ${type.name}`;
+  return `{ ${Object.keys(value).slice(0, 9).join(", ")} }`.replace("{  }", "{}");
+}
