@@ -7,9 +7,12 @@ export interface ApplicationLimits {
   readonly maxParamsLength: number;
   /** FCGI_PARAMS of a request as sent; beyond it the connection fails. */
   readonly maxParamsWireLength: number;
-  /** Open requests of the connection; beyond it FCGI_END_REQUEST with OVERLOADED. */
+  /**
+   * Open requests of the connection; beyond it FCGI_END_REQUEST with OVERLOADED. As many answered requests may have
+   * STDIN to come; beyond it the oldest is let go.
+   */
   readonly maxRequestsPerConnection: number;
-  /** STDIN that came before the end of PARAMS. */
+  /** STDIN and DATA of a request that came before the end of PARAMS; beyond it the connection fails. */
   readonly maxEarlyStdinLength: number;
   /** Roles that are served. */
   readonly roles: ReadonlySet<number>;
@@ -18,6 +21,28 @@ export interface ApplicationLimits {
 }
 
 export const NO_BYTES: Buffer = Buffer.alloc(0);
+
+/** FCGI_DATA of a request in the Filter role. */
+export class FilterData {
+  isEnded = false;
+  /** DATA that came before PARAMS had ended. */
+  early: Buffer = NO_BYTES;
+  #room: ByteRoom | undefined = undefined;
+
+  /** Adds to `early`. The piece is copied, so that it does not hold its chunk. */
+  append(chunk: Buffer, start: number, end: number): void {
+    this.#room ??= new ByteRoom();
+    this.early = this.#room.append(this.early, chunk, start, end);
+  }
+
+  /** Gives `early` away. */
+  takeEarly(): Buffer {
+    const { early } = this;
+    this.early = NO_BYTES;
+    this.#room = undefined;
+    return early;
+  }
+}
 
 /** State of one request between FCGI_BEGIN_REQUEST and FCGI_END_REQUEST. */
 export class ApplicationRequest {
@@ -32,6 +57,8 @@ export class ApplicationRequest {
   stdinEnded = false;
   /** STDIN that came before PARAMS had ended. */
   earlyStdin: Buffer | undefined = undefined;
+  /** Made at the first record of FCGI_DATA. */
+  filterData: FilterData | undefined = undefined;
   /**
    * FCGI_END_REQUEST is written or the connection gone: nothing may be sent any more. The rest of STDIN is still
    * delivered: an application may answer before it has read all.
@@ -56,11 +83,23 @@ export class ApplicationRequest {
     this.params = this.#paramsRoom.append(this.params, chunk, start, end);
   }
 
-  /** Adds to `earlyStdin`, and returns its length. The piece is copied, so that it does not hold its chunk. */
-  appendEarlyStdin(chunk: Buffer, start: number, end: number): number {
+  /** Adds to `earlyStdin`. The piece is copied, so that it does not hold its chunk. */
+  appendEarlyStdin(chunk: Buffer, start: number, end: number): void {
     this.#stdinRoom ??= new ByteRoom();
     this.earlyStdin = this.#stdinRoom.append(this.earlyStdin ?? NO_BYTES, chunk, start, end);
-    return this.earlyStdin.length;
+  }
+
+  /** Gives `earlyStdin` away. */
+  takeEarlyStdin(): Buffer | undefined {
+    const early = this.earlyStdin;
+    this.earlyStdin = undefined;
+    this.#stdinRoom = undefined;
+    return early;
+  }
+
+  /** Length of STDIN and DATA that came before PARAMS had ended. */
+  get earlyLength(): number {
+    return (this.earlyStdin?.length ?? 0) + (this.filterData?.early.length ?? 0);
   }
 }
 
@@ -80,6 +119,8 @@ export interface ApplicationHandler<R extends ApplicationRequest> {
   onAbort(request: R): void;
   /** An answered request was aborted, or a new one took its id: the rest of its STDIN will not come. */
   onReplaced(request: R): void;
+  /** The rest of STDIN of an answered request will not be delivered: it was aborted, or too many are to come. */
+  onLetGo(request: R): void;
   /** Bytes to be sent at once; `closes` if the connection has to end after them. */
   onReply(bytes: Buffer, closes: boolean): void;
 }

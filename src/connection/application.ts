@@ -7,6 +7,7 @@ import {
   type ApplicationHandler,
   type ApplicationLimits,
   type ApplicationRequest,
+  FilterData,
   NO_BYTES,
 } from "./application-request.ts";
 
@@ -30,6 +31,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
   #requestId = 0;
   /** Content of the record at hand, for the types that are read as a whole. */
   #gathered = "";
+  #takesRequests = true;
 
   constructor(handler: ApplicationHandler<R>, limits: ApplicationLimits) {
     this.#handler = handler;
@@ -60,10 +62,26 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
   /**
    * Takes the next bytes from the web server.
    *
+   * @returns how many were taken: all, unless `stop()` was called; the rest has to be pushed again
    * @throws ProtocolError if they break the specification or a limit; the connection has to be destroyed
    */
-  push(chunk: Buffer): void {
-    this.#reader.push(chunk);
+  push(chunk: Buffer): number {
+    return this.#reader.push(chunk);
+  }
+
+  /** Takes no more of the bytes that are being pushed, after the call of the handler at hand. */
+  stop(): void {
+    this.#reader.stop();
+  }
+
+  /** Skips requests that begin from now on: they could not be answered. */
+  takeNoRequests(): void {
+    this.#takesRequests = false;
+  }
+
+  /** Whether STDIN of this request, not of a later one of the same id, is still looked at. */
+  has(request: R): boolean {
+    return this.#only === request || this.#others?.get(request.requestId) === request;
   }
 
   /** Marks a request as answered: its id is free. */
@@ -72,6 +90,14 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
     request.isEnded = true;
     this.#openSize--;
     if (request.stdinEnded || !request.paramsEnded) this.forget(request);
+    else if (this.size - this.#openSize > this.#limits.maxRequestsPerConnection) this.#letOldestGo(request);
+  }
+
+  /** An answered request may leave the rest of its STDIN unsent for ever: their number is limited. */
+  #letOldestGo(latest: R): void {
+    const oldest = this.requests.find((request) => request.isEnded && request !== latest) ?? latest;
+    this.forget(oldest);
+    this.#handler.onLetGo(oldest);
   }
 
   /** Takes a request off the table: later records of it are skipped. */
@@ -81,7 +107,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
       this.#openSize--;
     }
     if (this.#only === request) this.#only = undefined;
-    else this.#others?.delete(request.requestId);
+    else if (this.#others?.get(request.requestId) === request) this.#others.delete(request.requestId);
     if (this.#request === request) this.#request = undefined;
   }
 
@@ -122,9 +148,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
         if (request !== undefined && !request.stdinEnded) this.#onStdin(request, chunk, start, end);
         break;
       case RecordType.DATA:
-        if (request !== undefined && request.role === Role.FILTER && request.paramsEnded) {
-          this.#handler.onData(request, chunk.subarray(start, end));
-        }
+        if (request !== undefined && request.role === Role.FILTER) this.#onData(request, chunk, start, end);
         break;
       case RecordType.ABORT_REQUEST:
         // It has no content (5.4): what comes all the same changes nothing.
@@ -154,6 +178,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
         request.paramsEnded = true;
         this.#handler.onRequest(request);
         this.#deliverEarlyStdin(request);
+        if (request.filterData !== undefined) this.#deliverEarlyData(request, request.filterData);
         break;
       case RecordType.STDIN:
         if (request.stdinEnded) break;
@@ -162,7 +187,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
         if (request.paramsEnded) this.#handler.onStdinEnd(request);
         break;
       case RecordType.DATA:
-        if (request.role === Role.FILTER && request.paramsEnded) this.#handler.onDataEnd(request);
+        if (request.role === Role.FILTER) this.#onDataEnd(request);
         break;
       case RecordType.ABORT_REQUEST:
         this.#abort(request);
@@ -171,11 +196,12 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
   }
 
   #abort(request: R): void {
-    if (!request.isEnded) {
-      this.#handler.onAbort(request);
-    } else {
+    if (request.isEnded) {
+      // Its application may be reading on.
       this.forget(request);
-      this.#handler.onReplaced(request);
+      this.#handler.onLetGo(request);
+    } else {
+      this.#handler.onAbort(request);
     }
   }
 
@@ -185,19 +211,46 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
       return;
     }
     // The streams of a request are independent (3.3): STDIN may come first, as far as we can hold it.
-    if (request.appendEarlyStdin(chunk, start, end) > this.#limits.maxEarlyStdinLength) {
-      throw new ProtocolError(
-        "ERR_FCGI_LIMIT",
-        `request ${request.requestId} sent over ${this.#limits.maxEarlyStdinLength} bytes of stdin before its params ended`,
-      );
+    request.appendEarlyStdin(chunk, start, end);
+    this.#checkEarly(request);
+  }
+
+  #onData(request: R, chunk: Buffer, start: number, end: number): void {
+    request.filterData ??= new FilterData();
+    if (request.filterData.isEnded) return;
+    if (request.paramsEnded) {
+      this.#handler.onData(request, chunk.subarray(start, end));
+      return;
     }
+    request.filterData.append(chunk, start, end);
+    this.#checkEarly(request);
+  }
+
+  #onDataEnd(request: R): void {
+    request.filterData ??= new FilterData();
+    if (request.filterData.isEnded) return;
+    request.filterData.isEnded = true;
+    if (request.paramsEnded) this.#handler.onDataEnd(request);
+  }
+
+  #checkEarly(request: R): void {
+    if (request.earlyLength <= this.#limits.maxEarlyStdinLength) return;
+    throw new ProtocolError(
+      "ERR_FCGI_LIMIT",
+      `request ${request.requestId} sent over ${this.#limits.maxEarlyStdinLength} bytes of stdin or data before its params ended`,
+    );
   }
 
   #deliverEarlyStdin(request: R): void {
-    const early = request.earlyStdin;
-    request.earlyStdin = undefined;
+    const early = request.takeEarlyStdin();
     if (early !== undefined) this.#handler.onStdin(request, early);
     if (request.stdinEnded) this.#handler.onStdinEnd(request);
+  }
+
+  #deliverEarlyData(request: R, data: FilterData): void {
+    const early = data.takeEarly();
+    if (early.length > 0) this.#handler.onData(request, early);
+    if (data.isEnded) this.#handler.onDataEnd(request);
   }
 
   #countParams(request: R, contentLength: number): void {
@@ -216,6 +269,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
 
   /** Takes the body of FCGI_BEGIN_REQUEST, which lies at `start`. */
   #begin(bytes: Buffer, start: number): void {
+    if (!this.#takesRequests) return;
     const requestId = this.#requestId;
     if (requestId === NULL_REQUEST_ID) {
       throw new ProtocolError("ERR_FCGI_RECORD", "FCGI_BEGIN_REQUEST has request id 0");

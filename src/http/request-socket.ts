@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { RequestHead } from "../cgi/request-head.ts";
+import { detach, PieceBuffer } from "./piece-buffer.ts";
 import type { RequestConsumer, RequestTransport } from "./request-transport.ts";
 import { ResponseOutput } from "./response-output.ts";
 import { restoreDrain } from "./restore-drain.ts";
@@ -36,6 +37,8 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
   readonly _writableState: { corked: number } = WRITABLE_STATE;
   readonly #output: ResponseOutput;
   #req: IncomingMessage | undefined = undefined;
+  /** Takes the body from its second unread piece on. */
+  #pieces: PieceBuffer | undefined = undefined;
   #isScheduled = false;
   #isConsumed = false;
   #isDumped = false;
@@ -84,13 +87,21 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
   onStdin(chunk: Buffer): void {
     this.bytesRead += chunk.length;
     if (this.#timer !== undefined) this.#timer.refresh();
-    if (this.#req !== undefined && !this.#req.destroyed && !this.#req.push(chunk)) this.transport.pause();
+    const req = this.#req;
+    if (req === undefined || req.destroyed) return;
+    if (this.#pieces !== undefined || req.readableLength > 0) {
+      this.#pieces ??= new PieceBuffer(req, () => this.transport.pause());
+      this.#pieces.push(chunk);
+    } else if (!req.push(req.readableFlowing ? chunk : detach(chunk))) {
+      this.transport.pause();
+    }
   }
 
   onStdinEnd(): void {
     const req = this.#req;
     if (req === undefined || req.complete) return;
     req.complete = true;
+    this.#pieces?.end();
     if (!req.destroyed) req.push(null);
   }
 
@@ -196,6 +207,7 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
     // Nothing to throw away: `end` and `close` come all the same.
     if (isEmpty && endsBeforeClose) req.read();
     process.nextTick(closeSocket, this);
+    if (isUnread && !hasReader(req)) this.transport.discard();
     if (isEmpty) {
       if (!endsBeforeClose) req.read();
     } else if (isUnread && !hasReader(req)) {

@@ -34,11 +34,13 @@ export interface RequestTransport {
   flush(isComplete: boolean): void;
   /** Calls back once all that was handed over has left the process, or the connection has gone. */
   whenSent(callback: () => void): void;
-  /** Sends a chunk of FCGI_STDERR at once. */
-  writeStderr(chunk: Uint8Array): void;
+  /** Sends a chunk of FCGI_STDERR at once; calls back when it has left, or with an error if the request is over. */
+  writeStderr(chunk: Uint8Array, callback: (error?: Error | null) => void): void;
   /** Stops and restarts reading of the body. */
   pause(): void;
   resume(): void;
+  /** Nobody wants what is still to come of the body: an answered request need not be kept for it. */
+  discard(): void;
   /** Ends the request so that its answer does not look complete. */
   abort(): void;
 }

@@ -29,15 +29,21 @@ export class SocketFacts extends EventEmitter {
     return this.#params;
   }
 
-  /** Sends FCGI_STDERR, which web servers write into their error log; nothing is sent unless you write. */
+  /**
+   * Sends FCGI_STDERR, which web servers write into their error log; nothing is sent unless you write.
+   *
+   * `write()` returns false while the web server takes nothing, and calls back when the bytes have left the process,
+   * or with an error when the request is over. That error needs no listener.
+   */
   get stderr(): Writable {
-    const transport = this.transport;
-    this.#stderr ??= new Writable({
-      write: (chunk: Uint8Array, _encoding, callback) => {
-        transport.writeStderr(chunk);
-        callback();
-      },
-    });
+    if (this.#stderr === undefined) {
+      const transport = this.transport;
+      this.#stderr = new Writable({
+        write: (chunk: Uint8Array, _encoding, callback) => transport.writeStderr(chunk, callback),
+      });
+      // A line for the log that comes too late must not end the process.
+      this.#stderr.on("error", ignore);
+    }
     return this.#stderr;
   }
 
@@ -112,6 +118,8 @@ export class SocketFacts extends EventEmitter {
     return this;
   }
 }
+
+function ignore(): void {}
 
 function familyOf(address: string): string | undefined {
   if (address === "") return undefined;

@@ -28,6 +28,7 @@ export class RecordReader {
   #headerFilled = 0;
   #content = 0;
   #padding = 0;
+  #isStopped = false;
 
   constructor(sink: RecordSink) {
     this.#sink = sink;
@@ -38,17 +39,24 @@ export class RecordReader {
     return this.#headerFilled > 0 || this.#content > 0 || this.#padding > 0;
   }
 
+  /** Makes the `push()` at hand return after the call of the sink that it is in. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   /**
    * Takes the next bytes of the stream. The sink may keep `chunk` or parts of it.
    *
+   * @returns how many bytes were taken: all, unless the sink called `stop()`; the rest has to be pushed again
    * @throws ProtocolError `ERR_FCGI_VERSION` at the first byte that does not begin a record, and what the sink
    *   throws; the reader is of no use afterwards
    */
-  push(chunk: Buffer): void {
+  push(chunk: Buffer): number {
     const sink = this.#sink;
     const length = chunk.length;
     let position = 0;
-    while (position < length) {
+    this.#isStopped = false;
+    while (position < length && !this.#isStopped) {
       if (this.#content > 0) {
         const end = Math.min(length, position + this.#content);
         this.#content -= end - position;
@@ -71,6 +79,7 @@ export class RecordReader {
         position = this.#fillHeader(chunk, position);
       }
     }
+    return position;
   }
 
   #fillHeader(chunk: Buffer, start: number): number {

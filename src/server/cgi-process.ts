@@ -50,7 +50,7 @@ export function startCGI(app: RequestListener, options: FastCGIServerOptions): F
   server.on("requestError", (error: unknown) => {
     const isToldAlready = error instanceof FastCGIError && error.code === "ERR_FCGI_HEAD";
     if (server.listenerCount("requestError") > 1 || isToldAlready) return;
-    request.writeStderr(Buffer.from(`${error instanceof Error ? error.stack : String(error)}\n`));
+    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   });
   // The caller's next lines may add listeners and routes.
   setImmediate(() => start(server, request, options));
@@ -147,9 +147,10 @@ class ProcessRequest implements RequestTransport {
   whenSent(callback: () => void): void {
     this.#write("", () => callback());
   }
-  writeStderr(chunk: Uint8Array): void {
-    process.stderr.write(chunk);
+  writeStderr(chunk: Uint8Array, callback: (error?: Error | null) => void): void {
+    process.stderr.write(chunk, callback);
   }
+  discard(): void {}
   abort(): void {
     this.appStatus ||= 1;
     this.#end();

@@ -1,4 +1,5 @@
 import { Socket } from "node:net";
+import { ByteRoom } from "../connection/byte-room.ts";
 import { RecordType } from "../protocol/constants.ts";
 import { encodeStream } from "../protocol/record.ts";
 import type { FastCGIRequest } from "./fastcgi-request.ts";
@@ -22,6 +23,8 @@ export interface OutputOwner {
   /** Whether several requests are open. */
   readonly isShared: boolean;
   onComplete(request: FastCGIRequest): void;
+  /** More waits than `maxLength`, and comes from what is read: reading has to stop until `onRoom`. */
+  onFull(): void;
   onRoom(): void;
 }
 
@@ -40,8 +43,11 @@ export class ConnectionOutput {
    */
   #line: FastCGIRequest[] | undefined = undefined;
   #hearsDrain = false;
+  /** Control records that wait for `drain`, put together: a write of its own costs each of them ten times its bytes. */
+  #replies: Buffer = EMPTY;
+  #replyRoom: ByteRoom | undefined = undefined;
 
-  /** @param maxLength bytes that one request may send at a time */
+  /** @param maxLength bytes that one request may send at a time, and that may wait before reading has to stop */
   constructor(socket: Socket, owner: OutputOwner, maxLength: number) {
     this.#socket = socket;
     this.#owner = owner;
@@ -55,9 +61,35 @@ export class ConnectionOutput {
     return this.#socket.writableLength === 0;
   }
 
-  /** Sends control records, at once. */
-  write(bytes: Uint8Array): void {
-    if (this.#socket.writable) this.#socket.write(bytes);
+  /** Sends control records, at once if there is room. */
+  write(bytes: Buffer): void {
+    if (!this.#socket.writable) return;
+    if (this.#isFull) {
+      this.#replyRoom ??= new ByteRoom();
+      this.#replies = this.#replyRoom.append(this.#replies, bytes, 0, bytes.length);
+      this.hearDrain();
+      if (this.isOverfull) this.#owner.onFull();
+    } else {
+      this.sendReplies();
+      this.#socket.write(bytes);
+    }
+  }
+
+  /** Hands the control records that wait to the socket: before anything else is, and before it ends. */
+  sendReplies(): void {
+    if (this.#replies.length === 0) return;
+    const replies = this.#replies;
+    this.#replies = EMPTY;
+    this.#replyRoom = undefined;
+    if (this.#socket.writable) this.#socket.write(replies);
+  }
+
+  /** Whether more waits than there may, what requests have queued included; `drain` will then tell of room. */
+  get isOverfull(): boolean {
+    if (!this.#isFull) return false;
+    let length = this.#socket.writableLength + this.#replies.length;
+    if (this.#line !== undefined) for (const request of this.#line) length += request.queuedLength;
+    return length > this.#maxLength;
   }
 
   /** Sends what a request has queued, and its end if it is complete, as far as there is room. */
@@ -67,6 +99,7 @@ export class ConnectionOutput {
       this.#wait(request);
       return;
     }
+    this.sendReplies();
     if (!request.hasStdout && !request.mayEnd) openResponse(request);
     if (fitsSlab(request)) {
       const end = writeQueued(request);
@@ -145,6 +178,7 @@ export class ConnectionOutput {
 
   /** Gives those who wait their turns. */
   drain(): void {
+    this.sendReplies();
     const line = this.#line ?? [];
     // As long as there is room, each of those in line has one turn; who is not done stands at its end again.
     for (let turns = line.length; turns > 0 && this.#socket.writable && !this.#isFull; turns--) {
@@ -182,11 +216,17 @@ export class ConnectionOutput {
     }
   }
 
-  writeStderr(request: FastCGIRequest, chunk: Uint8Array): void {
-    for (const bytes of encodeStream(RecordType.STDERR, request.requestId, chunk)) {
-      this.write(bytes);
-      request.hasStderr = true;
-    }
+  /** Sends a chunk of FCGI_STDERR; calls back when it has left. */
+  writeStderr(request: FastCGIRequest, chunk: Uint8Array, callback: (error?: Error | null) => void): void {
+    const socket = this.#socket;
+    this.sendReplies();
+    request.hasStderr ||= chunk.length > 0;
+    socket.cork();
+    for (const bytes of encodeStream(RecordType.STDERR, request.requestId, chunk)) socket.write(bytes);
+    socket.uncork();
+    // Called back at once, if it can be: what is written next must not come behind the end of the request.
+    if (this.isEmpty) callback();
+    else socket.write(EMPTY, callback);
   }
 }
 

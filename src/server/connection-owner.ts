@@ -15,7 +15,10 @@ export interface ConnectionOwner {
   /** Output of one connection that is handed to the socket at a time. */
   readonly maxOutputLength: number;
   onRequest(request: FastCGIRequest): void;
+  /** Nothing more has to be done for a request. It may be called again. */
   onRequestEnd(request: FastCGIRequest): void;
+  /** A request is answered, and nobody wants the rest of its STDIN. */
+  onDiscard(request: FastCGIRequest): void;
   onConnectionError(error: Error, socket: Socket): void;
   onConnectionClose(connection: FastCGIConnection): void;
 }

@@ -2,18 +2,19 @@ import type { Socket } from "node:net";
 import { decodeParams, isUnderModFcgid } from "../cgi/params.ts";
 import { ApplicationConnection } from "../connection/application.ts";
 import type { ApplicationHandler } from "../connection/application-request.ts";
-import { ProtocolStatus } from "../protocol/constants.ts";
+import { ProtocolStatus, Role } from "../protocol/constants.ts";
 import { encodeEndRequest } from "../protocol/record.ts";
 import { ConnectionOutput } from "./connection-output.ts";
 import type { ConnectionOwner } from "./connection-owner.ts";
 import { FastCGIRequest } from "./fastcgi-request.ts";
+import { Linger } from "./linger.ts";
 import { PeerProbe } from "./peer-probe.ts";
 
 /** Bytes of memory that a piece of a body takes beside its content: one of one byte each is as good as full. */
 const PIECE_OVERHEAD = 200;
-const NO_REQUESTS: FastCGIRequest[] = [];
 /** A record of version 0: tells the web server that the answer is broken, where no reset can. */
 const BROKEN_RECORD = Buffer.alloc(8);
+const NONE: FastCGIRequest[] = [];
 
 /** A web server's connection: its bytes, its requests, its end. */
 export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
@@ -23,14 +24,19 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   readonly #protocol: ApplicationConnection<FastCGIRequest>;
   /** Requests whose unread STDIN keeps the connection paused. */
   #paused: Set<FastCGIRequest> | undefined = undefined;
+  /** Output that nobody takes keeps the connection paused. */
+  #isOutputFull = false;
   /** No further request is wanted: close when the open ones have ended. */
   #isClosing = false;
   /** Our side has ended; the peer's may not have. */
   #hasEnded = false;
+  /** How long the connection drains its input, once our side has ended. */
+  #linger: Linger | undefined = undefined;
+  /** STDIN may be to come of a request that is not on the connection any more. */
+  #hasLetGo = false;
   #isServerClosing = false;
   /** Asks whether a peer that has ended its side is gone. */
   #probe: PeerProbe | undefined = undefined;
-  #lingered = 0;
   /** Why the connection broke, where it did not end in order. */
   #failure: Error | undefined = undefined;
   #isFailureReported = false;
@@ -68,42 +74,48 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     return this.#protocol.openSize === 0;
   }
 
-  /** Answered requests whose body the application still reads. */
-  get readers(): FastCGIRequest[] {
-    if (this.#protocol.size === this.#protocol.openSize) return NO_REQUESTS;
-    return this.#protocol.requests.filter((request) => request.isEnded && request.consumer?.isReading);
+  /** How long the connection drains its input; undefined as long as our side has not ended. */
+  get linger(): Linger | undefined {
+    return this.#linger;
   }
 
-  get hasReaders(): boolean {
-    return this.readers.length > 0;
+  /** Answered requests, the rest of whose STDIN is to come. */
+  get answeredRequests(): FastCGIRequest[] {
+    if (this.#protocol.size === this.#protocol.openSize) return NONE;
+    return this.#protocol.requests.filter((request) => request.isEnded && request.awaitsStdin);
   }
 
-  get isLingering(): boolean {
-    return this.#hasEnded;
+  /** Whether an application reads on after its response. */
+  get #hasReaders(): boolean {
+    return this.answeredRequests.some((request) => request.isReadOn);
   }
 
   get isMidRecord(): boolean {
     return this.#protocol.isMidRecord;
   }
 
+  /** Whether we do not read at the moment. */
   get isPaused(): boolean {
-    return this.#paused !== undefined && this.#paused.size > 0;
+    return this.#isOutputFull || (this.#paused !== undefined && this.#paused.size > 0);
   }
 
   #onData(chunk: Buffer): void {
-    if (this.#hasEnded && !this.hasReaders && !this.#linger(chunk.length)) return;
+    if (this.#hasEnded && !this.#drain(chunk.length)) return;
     try {
-      this.#protocol.push(chunk);
+      const taken = this.#protocol.push(chunk);
+      if (taken < chunk.length) this.socket.unshift(chunk.subarray(taken));
     } catch (error) {
       this.fail(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
-  /** Reads on after the last answer, as a close with unread input resets the connection: with a limit. */
-  #linger(length: number): boolean {
-    this.#lingered += length;
-    this.activeTick = this.#owner.tick;
-    if (this.#lingered <= this.#owner.lingerLength) return this.#protocol.size > 0;
+  /**
+   * Drains input after the last response, up to `lingerLength`: closing with unread input would send RST. What an
+   * application reads on is not drained, but limited as any body. Returns whether the input is to be looked at.
+   */
+  #drain(length: number): boolean {
+    if (this.#hasReaders) return true;
+    if (this.#linger?.drain(length, this.#owner.tick)) return this.#protocol.size > 0;
     this.socket.pause(); // the clock destroys it
     return false;
   }
@@ -113,12 +125,30 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     if (this.socket.destroyed) return;
     this.#failure = error;
     this.#isFailureReported = true;
+    this.#protocol.takeNoRequests();
+    this.#protocol.stop();
     this.socket.destroy();
     this.#owner.onConnectionError(error, this.socket);
   }
 
+  /** Ends a request because of what the peer did, and its connection with it if it carries no other. */
+  failRequest(request: FastCGIRequest, error: Error): void {
+    if (!request.isEnded && !this.isShared) {
+      this.fail(error);
+    } else {
+      this.abortRequest(request);
+      request.consumer?.onAbort(error);
+    }
+  }
+
+  get maxStdinAhead(): number {
+    return this.#owner.maxStdinAhead;
+  }
+
   createRequest(requestId: number, role: number, keepConn: boolean): FastCGIRequest {
     this.requestCount++;
+    // As node:http does with pipelined requests: no more of them while the responses of others wait.
+    if (!this.isIdle && this.output.isOverfull) this.onFull();
     const request = new FastCGIRequest(this, requestId, role, keepConn);
     request.startTick = this.activeTick = this.#owner.tick;
     return request;
@@ -140,7 +170,10 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
       const content = chunk.length > stdinRemaining ? chunk.subarray(0, stdinRemaining) : chunk;
       request.stdinRemaining -= content.length;
       request.consumer?.onStdin(content);
-      if (request.stdinRemaining === 0) request.consumer?.onStdinEnd();
+      if (request.stdinRemaining === 0) {
+        request.consumer?.onStdinEnd();
+        if (request.isEnded) this.#leave(request);
+      }
     }
     if (request.stdinRemaining === 0) this.resume(request);
     else if (request.isPaused) this.#holdBack(request, chunk.length);
@@ -165,16 +198,27 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
       request.consumer?.onAbort();
     }
     this.resume(request);
-    if (request.isEnded) this.#onEndedStdin();
+    if (request.isEnded) this.#onEndedStdin(request);
     else if (request.endsAfterStdin && request.isComplete) this.output.flush(request);
   }
 
   /** The web server has sent all of a request that is answered already. */
-  #onEndedStdin(): void {
-    if (this.#hasEnded && this.#protocol.size === 0) this.#destroySoon();
+  #onEndedStdin(request: FastCGIRequest): void {
+    this.#owner.onRequestEnd(request);
+    if (this.#hasEnded && this.#protocol.size === 0 && !this.#hasLetGo) this.#destroySoon();
+  }
+
+  /** Shifts the clock of what has not come whole: it is our side that does not read. */
+  stopClock(): void {
+    for (const request of this.#protocol.requests) {
+      if (request.isPaused) continue;
+      request.startTick++;
+      request.stdinTick++;
+    }
   }
 
   onData(request: FastCGIRequest, chunk: Buffer): void {
+    request.stdinTick = this.activeTick = this.#owner.tick;
     request.consumer?.onData?.(chunk);
     if (request.isPaused) this.#holdBack(request, chunk.length);
   }
@@ -186,24 +230,55 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
 
   onAbort(request: FastCGIRequest): void {
     this.output.write(encodeEndRequest(request.requestId, 0, ProtocolStatus.REQUEST_COMPLETE));
+    request.isDiscarded = true;
+    if (request.keepConn) this.#protocol.forget(request);
     this.#end(request);
     request.consumer?.onAbort();
   }
 
   onReplaced(request: FastCGIRequest): void {
     this.resume(request); // nothing more of its body will come
+    this.#owner.onRequestEnd(request);
     request.consumer?.onAbort();
-    this.#onEndedStdin();
+  }
+
+  /** Forgets an answered request, whatever is to come of its STDIN. */
+  letGo(request: FastCGIRequest, error?: Error): void {
+    this.#protocol.forget(request);
+    this.onLetGo(request, error);
+  }
+
+  onLetGo(request: FastCGIRequest, error?: Error): void {
+    this.#hasLetGo ||= !request.keepConn;
+    this.resume(request);
+    this.#owner.onRequestEnd(request);
+    request.consumer?.onAbort(error);
+  }
+
+  /** Nobody reads STDIN of `request` any more: once it is answered it need not be kept for that. */
+  discard(request: FastCGIRequest): void {
+    request.isDiscarded = true;
+    if (!request.isEnded || !request.awaitsStdin || !this.#protocol.has(request)) return;
+    if (request.consumer === undefined && request.keepConn) {
+      this.#protocol.forget(request);
+      this.#leave(request);
+    } else {
+      this.resume(request);
+      this.#owner.onDiscard(request);
+    }
   }
 
   onReply(bytes: Buffer, closes: boolean): void {
     this.output.write(bytes);
     if (closes) this.#close();
-    // A peer that asks without reading the answers is not read either.
-    else if (this.socket.writableLength > this.#owner.maxOutputLength && this.socket.writableNeedDrain) {
-      this.socket.pause();
-      this.output.hearDrain();
-    }
+  }
+
+  /** A peer that does not take what it asked for is not read either, not even what is here of its bytes. */
+  onFull(): void {
+    this.#isOutputFull = true;
+    this.socket.pause();
+    this.#protocol.stop();
+    this.output.hearDrain();
   }
 
   pause(request: FastCGIRequest): void {
@@ -216,7 +291,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     request.isPaused = false;
     request.stdinAhead = 0;
     request.stdinTick = this.#owner.tick;
-    if (this.#paused?.delete(request) && this.#paused.size === 0) this.socket.resume();
+    if (this.#paused?.delete(request) && !this.isPaused) this.socket.resume();
   }
 
   /** The answer of a request has been handed over whole. */
@@ -226,9 +301,9 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
 
   /** There is room for output again: what was not read because of that is read on. */
   onRoom(): void {
-    if (!this.isPaused && !this.socket.destroyed && this.socket.isPaused() && !this.#hasEnded) {
-      this.socket.resume();
-    }
+    if (!this.#isOutputFull || this.output.isOverfull) return;
+    this.#isOutputFull = false;
+    if (!this.isPaused && !this.socket.destroyed) this.socket.resume();
   }
 
   /** Takes an answered request off the connection, and the connection down where that is wanted. */
@@ -240,9 +315,16 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
 
   #release(request: FastCGIRequest): void {
     this.#protocol.end(request);
+    this.activeTick = this.#owner.tick;
+    if (!request.awaitsStdin || !this.#protocol.has(request)) this.#leave(request);
+    // Unless its application reads on: then it counts as an open one.
+    else if (!request.isReadOn) this.discard(request);
+  }
+
+  /** Nothing more has to be read of an answered request. */
+  #leave(request: FastCGIRequest): void {
     // The empty record may never come where all of the body is here.
     if (request.stdinRemaining === 0 && request.keepConn) this.#protocol.forget(request);
-    this.activeTick = this.#owner.tick;
     this.resume(request);
     this.#owner.onRequestEnd(request);
   }
@@ -254,10 +336,14 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
    * Not under mod_fcgid, which would replace the whole process.
    */
   abortRequest(request: FastCGIRequest): void {
-    if (request.isEnded) return;
+    if (request.isEnded) {
+      if (this.#protocol.has(request)) this.letGo(request);
+      return;
+    }
+    request.isDiscarded = true;
     const isShared =
       this.#protocol.openSize > 1 ||
-      this.hasReaders ||
+      this.#hasReaders ||
       (!request.keepConn && request.paramsEnded && isUnderModFcgid(decodeParams(request.params)));
     if (isShared) {
       this.output.write(encodeEndRequest(request.requestId, 1, ProtocolStatus.REQUEST_COMPLETE));
@@ -265,12 +351,13 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
       return;
     }
     const { socket } = this;
-    this.#hasEnded = true;
+    this.#startLinger();
     this.#release(request);
     if (socket.remoteAddress !== undefined && this.output.isPlainSocket) {
       socket.resetAndDestroy();
     } else {
       // A unix socket knows no reset.
+      this.output.sendReplies();
       if (request.hasStdout && socket.writable) socket.write(BROKEN_RECORD);
       this.#destroySoon();
     }
@@ -291,9 +378,12 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     const { socket } = this;
-    if (this.#protocol.size > 0 || this.isMidRecord) {
+    this.output.sendReplies();
+    if (this.#protocol.size > 0 || this.#hasLetGo || this.isMidRecord) {
+      this.#startLinger();
       socket.end(); // with input unread, a close would reset the connection under the last answer
     } else if (socket.writableLength > 0 || this.#isServerClosing) {
+      this.#startLinger();
       // When the server closes, its `close` comes after those of the last request.
       this.#destroySoon();
     } else {
@@ -301,9 +391,16 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     }
   }
 
+  #startLinger(): void {
+    this.#hasEnded = true;
+    this.#linger = new Linger(this.#owner.tick, this.#owner.lingerLength);
+    this.#protocol.takeNoRequests();
+  }
+
   /** Destroys the connection when what was written has left. */
   #destroySoon(): void {
     const { socket } = this;
+    this.output.sendReplies();
     // A connection that was passed to the `connection` event may be any Duplex.
     if (typeof socket.destroySoon === "function") socket.destroySoon();
     else socket.end(() => socket.destroy());
@@ -311,8 +408,9 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
 
   #onEnd(): void {
     for (const request of this.#protocol.requests) {
-      if (!request.paramsEnded || !(request.stdinEnded || request.stdinRemaining === 0))
-        this.#abandon(request);
+      const { role, filterData } = request;
+      const hasAll = request.paramsEnded && !request.awaitsStdin;
+      if (!hasAll || (role === Role.FILTER && !filterData?.isEnded)) this.#abandon(request);
     }
     if (this.isIdle) {
       this.#destroySoon();
@@ -337,9 +435,8 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
 
   /** Ends a request whose web server is gone. */
   #abandon(request: FastCGIRequest): void {
-    const wasOpen = !request.isEnded;
     this.#protocol.forget(request);
-    if (wasOpen) this.#owner.onRequestEnd(request);
+    this.#owner.onRequestEnd(request);
     request.consumer?.onAbort(this.#failure, this.#isFailureReported);
   }
 }

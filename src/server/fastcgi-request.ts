@@ -8,6 +8,8 @@ const WORTH_SENDING = 98304;
 /** Bytes that a request may queue while the operating system takes all it is given. */
 const MAX_QUEUED_LENGTH = 262144;
 
+type StderrCallback = (error?: Error | null) => void;
+
 /** Whether text of this encoding can wait as it is; of others it is decoded when it is written. */
 function canWait(encoding: BufferEncoding): boolean {
   return encoding === "utf8" || encoding === "latin1" || encoding === "utf-8" || encoding === "binary";
@@ -40,7 +42,13 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   isHolding = false;
   hasStdout = false;
   hasStderr = false;
+  /** Is told when the last of STDERR has left; the next is written then. */
+  stderrCallback: StderrCallback | undefined = undefined;
   isPaused = false;
+  /** Takes one of `maxRequests`. */
+  isCounted = false;
+  /** Nobody reads STDIN any more. */
+  isDiscarded = false;
   /** Bytes of STDIN that were given to the consumer while it had asked for none. */
   stdinAhead = 0;
   /** Bytes of STDIN that CONTENT_LENGTH still announces, or -1 if it says nothing. */
@@ -58,6 +66,16 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   /** Whether FCGI_END_REQUEST may follow what is queued. */
   get mayEnd(): boolean {
     return this.isComplete && (!this.endsAfterStdin || this.stdinEnded);
+  }
+
+  /** Whether STDIN is to come, as far as is known. */
+  get awaitsStdin(): boolean {
+    return this.paramsEnded && !this.stdinEnded && this.stdinRemaining !== 0;
+  }
+
+  /** Whether STDIN is to come to an application that has answered already. */
+  get isReadOn(): boolean {
+    return this.isEnded && this.awaitsStdin && !this.isDiscarded && this.consumer?.isReading === true;
   }
 
   get writableLength(): number {
@@ -128,7 +146,11 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
 
   flush(isComplete: boolean): void {
     if (this.isEnded) return;
-    if (isComplete) this.isComplete = true;
+    if (isComplete) {
+      // What the application wrote before the end leaves before it.
+      if (this.stderrCallback !== undefined) this.#hurryStderr();
+      this.isComplete = true;
+    }
     this.connection.output.flush(this);
   }
 
@@ -136,8 +158,30 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
     this.connection.output.whenSent(callback);
   }
 
-  writeStderr(chunk: Uint8Array): void {
-    if (!this.isEnded) this.connection.output.writeStderr(this, chunk);
+  writeStderr(chunk: Uint8Array, callback: StderrCallback): void {
+    const { output, socket } = this.connection;
+    if (this.isEnded || !socket.writable) {
+      callback(new Error("the request is over: nothing can be written to its stderr"));
+      return;
+    }
+    this.stderrCallback = callback;
+    output.writeStderr(this, chunk, (error) => {
+      if (this.stderrCallback === callback) this.#settleStderr(error);
+    });
+  }
+
+  #settleStderr(error?: Error | null): void {
+    const callback = this.stderrCallback;
+    this.stderrCallback = undefined;
+    callback?.(error);
+  }
+
+  #hurryStderr(): void {
+    while (this.stderrCallback !== undefined) this.#settleStderr();
+  }
+
+  discard(): void {
+    this.connection.discard(this);
   }
 
   pause(): void {

@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { PieceBuffer } from "../http/piece-buffer.ts";
 import type { RequestConsumer, RequestTransport } from "../http/request-transport.ts";
 
 /**
@@ -6,7 +7,7 @@ import type { RequestConsumer, RequestTransport } from "../http/request-transpor
  * know nothing of FCGI_DATA.
  *
  * Both streams come over one connection. It is paused when neither wants more: a filter that reads `data` first
- * has the body wait in memory meanwhile.
+ * has the body wait in memory meanwhile, up to a limit.
  *
  * @see FastCGI 1.0, section 6.4
  */
@@ -14,17 +15,34 @@ export class FilterRequest implements RequestTransport, RequestConsumer {
   consumer: RequestConsumer | undefined = undefined;
   readonly data: Readable;
   readonly #transport: RequestTransport;
+  readonly #pieces: PieceBuffer;
+  readonly #maxAhead: number;
+  readonly #onOverflow: () => void;
   #wantsStdin = true;
   #wantsData = false;
+  /** Bytes of either stream that came while it wanted none. */
+  #stdinAhead = 0;
+  #dataAhead = 0;
 
-  constructor(transport: RequestTransport) {
+  /**
+   * @param maxAhead bytes of one stream that may wait while the other one is awaited
+   * @param onOverflow is called when there are more: the request cannot go on
+   */
+  constructor(transport: RequestTransport, maxAhead: number, onOverflow: () => void) {
     this.#transport = transport;
+    this.#maxAhead = maxAhead;
+    this.#onOverflow = onOverflow;
     transport.consumer = this;
     this.data = new Readable({
       read: () => {
         this.#wantsData = true;
+        this.#dataAhead = 0;
         transport.resume();
       },
+    });
+    this.#pieces = new PieceBuffer(this.data, () => {
+      this.#wantsData = false;
+      if (!this.#wantsStdin) transport.pause();
     });
     // Who does not read it need not hear that it broke off.
     this.data.on("error", () => {});
@@ -66,8 +84,11 @@ export class FilterRequest implements RequestTransport, RequestConsumer {
   whenSent(callback: () => void): void {
     this.#transport.whenSent(callback);
   }
-  writeStderr(chunk: Uint8Array): void {
-    this.#transport.writeStderr(chunk);
+  writeStderr(chunk: Uint8Array, callback: (error?: Error | null) => void): void {
+    this.#transport.writeStderr(chunk, callback);
+  }
+  discard(): void {
+    this.#transport.discard();
   }
   abort(): void {
     this.data.destroy();
@@ -80,24 +101,35 @@ export class FilterRequest implements RequestTransport, RequestConsumer {
   }
   resume(): void {
     this.#wantsStdin = true;
+    this.#stdinAhead = 0;
     this.#transport.resume();
   }
 
   onStdin(chunk: Buffer): void {
+    if (!this.#wantsStdin) this.#stdinAhead += chunk.length;
     this.consumer?.onStdin(chunk);
+    this.#checkAhead();
   }
   onStdinEnd(): void {
     this.#wantsStdin = false;
     this.consumer?.onStdinEnd();
   }
   onData(chunk: Buffer): void {
-    if (this.data.destroyed || this.data.push(chunk)) return;
-    this.#wantsData = false;
-    if (!this.#wantsStdin) this.#transport.pause();
+    if (this.data.destroyed) return;
+    if (!this.#wantsData) this.#dataAhead += chunk.length;
+    this.#pieces.push(chunk);
+    this.#checkAhead();
   }
   onDataEnd(): void {
     this.#wantsData = false;
+    this.#pieces.end();
     this.data.push(null);
+  }
+  #checkAhead(): void {
+    if (this.#stdinAhead + this.#dataAhead <= this.#maxAhead) return;
+    this.#stdinAhead = 0;
+    this.#dataAhead = 0;
+    this.#onOverflow();
   }
   onFlushed(): void {
     this.consumer?.onFlushed();

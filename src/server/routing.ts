@@ -4,6 +4,7 @@ import type { RequestHead } from "../cgi/request-head.ts";
 import { announceRequest } from "../http/messages.ts";
 import type { RequestTransport } from "../http/request-transport.ts";
 import { Role } from "../protocol/constants.ts";
+import { ProtocolError } from "../protocol/errors.ts";
 import {
   type AuthorizerFunction,
   authorizerListener,
@@ -13,11 +14,17 @@ import {
 import type { FastCGIRequest } from "./fastcgi-request.ts";
 import { FilterRequest } from "./filter-request.ts";
 
+/** Times `maxStdinAhead` that a Filter may have waiting of one stream while it reads the other. */
+const FILTER_STREAMS_AHEAD = 8;
+
 /** Functions for the roles beside Responder; a role without one is refused with UNKNOWN_ROLE. */
 export interface Roles {
   /** Says whether a request may pass: `allow()` or `deny()`. */
   readonly authorizer?: AuthorizerFunction | undefined;
-  /** Answers with what it makes of the file that comes as `data`. */
+  /**
+   * Answers with what it makes of the file that comes as `data`. Eight times `maxStdinAhead` of one stream wait for a
+   * function that reads the other one; beyond it the request fails with ERR_FCGI_LIMIT.
+   */
   readonly filter?: CGIFunction | undefined;
 }
 
@@ -57,7 +64,14 @@ export class Routing {
 
   /** Prepares a request; what is returned stands for it. */
   transport(request: FastCGIRequest, head: RequestHead): RequestTransport {
-    if (request.role === Role.FILTER) return new FilterRequest(request);
+    if (request.role === Role.FILTER) {
+      const { connection } = request;
+      const maxAhead = connection.maxStdinAhead * FILTER_STREAMS_AHEAD;
+      return new FilterRequest(request, maxAhead, () => {
+        const what = `request ${request.requestId} sent over ${maxAhead} bytes of a stream that its filter does not read`;
+        connection.failRequest(request, new ProtocolError("ERR_FCGI_LIMIT", what));
+      });
+    }
     if (request.role === Role.AUTHORIZER) {
       // No body is sent to an Authorizer, whatever CONTENT_LENGTH says (6.3).
       request.stdinEnded = true;

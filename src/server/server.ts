@@ -145,6 +145,10 @@ class ServerConnections implements ConnectionOwner {
   readonly #routing: Routing | undefined;
   readonly #isAllowed: AddressFilter | undefined;
   #openRequests = 0;
+  /** Requests that wait for the first of their body. */
+  readonly #deferred: Set<FastCGIRequest> = new Set();
+  /** Answered requests that nobody reads on, and whose `req` has not ended yet. */
+  readonly #discarded: Set<FastCGIRequest> = new Set();
 
   constructor(server: FastCGIServer, settings: ServerSettings, options: FastCGIServerOptions) {
     this.#server = server;
@@ -192,11 +196,58 @@ class ServerConnections implements ConnectionOwner {
   }
 
   onRequestEnd(request: FastCGIRequest): void {
-    if (request.paramsEnded) this.#openRequests--;
+    if (request.isCounted) this.#openRequests--;
+    request.isCounted = false;
+    if (this.#deferred.size > 0) this.#deferred.delete(request);
+    if (this.#discarded.size > 0) this.#discarded.delete(request);
+  }
+
+  onDiscard(request: FastCGIRequest): void {
+    this.onRequestEnd(request);
+    this.#discarded.add(request);
+    if (this.#discarded.size <= this.limits.maxRequestsPerConnection) return;
+    const [oldest] = this.#discarded;
+    oldest?.connection.letGo(oldest);
+  }
+
+  #count(request: FastCGIRequest): void {
+    this.#openRequests++;
+    request.isCounted = true;
+  }
+
+  /**
+   * No length: whether there is a body is told by the first of STDIN. Until then the request is none of the
+   * `maxRequests`, as it keeps no application busy; as many may wait.
+   */
+  #defer(request: FastCGIRequest, head: RequestHead): void {
+    this.onRequestEnd(request);
+    this.#deferred.add(request);
+    request.consumer = new DeferredRequest(request, (hasBody) => {
+      this.#deferred.delete(request);
+      request.consumer = undefined;
+      this.#count(request);
+      if (this.#openRequests > this.#settings.maxRequests) {
+        this.#refuseOverload(request, head);
+        return;
+      }
+      if (hasBody) addTransferEncoding(head);
+      this.#dispatch(request, head);
+    });
+    if (this.#deferred.size <= this.#settings.maxRequests) return;
+    const [oldest] = this.#deferred;
+    if (oldest === undefined) return;
+    this.#deferred.delete(oldest);
+    oldest.consumer = undefined;
+    this.#refuseOverload(oldest);
+  }
+
+  /** A real response: FCGI_END_REQUEST with OVERLOADED becomes an empty 200 behind Apache and hangs HAProxy. */
+  #refuseOverload(request: FastCGIRequest, head?: RequestHead): void {
+    refuse(request, 503, "the server has too many open requests", head?.method);
   }
 
   onRequest(request: FastCGIRequest): void {
-    this.#openRequests++;
+    this.#count(request);
     if (request.isTooLarge) {
       refuse(request, 431, `params exceed ${this.#settings.maxParamsLength} bytes`);
       return;
@@ -212,16 +263,11 @@ class ServerConnections implements ConnectionOwner {
     request.endsAfterStdin = request.keepConn && head.serverSoftware.startsWith("h2o/");
     const { problem } = head;
     if (this.#openRequests > this.#settings.maxRequests) {
-      // A real answer: FCGI_END_REQUEST with OVERLOADED becomes an empty 200 behind Apache and hangs HAProxy.
-      refuse(request, 503, "the server has too many open requests", head.method);
+      this.#refuseOverload(request, head);
     } else if (problem !== undefined) {
       this.#reject(request, problem.statusCode, problem.message, head);
     } else if (mayHaveBody(head) && request.role === Role.RESPONDER) {
-      // No length: whether there is a body is told by the first of STDIN.
-      request.consumer = new DeferredRequest(request, (hasBody) => {
-        if (hasBody) addTransferEncoding(head);
-        this.#dispatch(request, head);
-      });
+      this.#defer(request, head);
     } else {
       this.#dispatch(request, head);
     }

@@ -1,7 +1,9 @@
 import type { Server } from "node:http";
+import { Role } from "../protocol/constants.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import type { FastCGIConnection } from "./fastcgi-connection.ts";
 import type { FastCGIRequest } from "./fastcgi-request.ts";
+import type { Linger } from "./linger.ts";
 import type { ServerSettings } from "./options.ts";
 
 /**
@@ -46,18 +48,18 @@ export class Sweeper {
   }
 
   #check(connection: FastCGIConnection, tick: number): void {
-    const { readers } = connection;
-    for (const request of readers) this.#checkReader(request, tick);
-    if (readers.length > 0 && connection.isIdle) return;
+    for (const request of connection.answeredRequests) this.#checkAnswered(connection, request, tick);
     const age = this.#since(connection.activeTick, tick);
-    if (connection.isLingering) {
-      if (age >= this.#settings.lingerTimeout) connection.socket.destroy();
+    if (connection.linger !== undefined) {
+      this.#checkLinger(connection, connection.linger, tick);
     } else if (connection.requestCount === 0) {
       if (isOver(age, this.#settings.beginTimeout)) connection.fail(timeoutError("no request came", age));
     } else if (connection.isIdle) {
       this.#checkIdle(connection, age);
     } else {
       connection.probeAgain();
+      // Who is not read cannot send: the clock stands still.
+      if (connection.isPaused) connection.stopClock();
       for (const request of connection.openRequests) this.#checkRequest(connection, request, tick);
     }
   }
@@ -78,6 +80,24 @@ export class Sweeper {
     if (hasHadEnough || isOver(age, keepAliveTimeout)) connection.closeIfIdle();
   }
 
+  #checkLinger(connection: FastCGIConnection, linger: Linger, tick: number): void {
+    const { lingerTimeout, connectionsCheckingInterval } = this.#settings;
+    const isReadOn = connection.answeredRequests.some((request) => request.isReadOn);
+    // A response that a slow client has not taken yet is not cut off.
+    if (isReadOn || !connection.output.isEmpty) linger.restart(tick);
+    else if (linger.isOver(tick, connectionsCheckingInterval, lingerTimeout, this.#server.requestTimeout)) {
+      connection.socket.destroy();
+    }
+  }
+
+  /** The rest of a body after the response: an application may read it, but need not wait for it for ever. */
+  #checkAnswered(connection: FastCGIConnection, request: FastCGIRequest, tick: number): void {
+    const stalled = request.isPaused ? 0 : this.#since(request.stdinTick, tick);
+    const age = this.#since(request.startTick, tick);
+    if (!isOver(stalled, this.#settings.stdinTimeout) && !isOver(age, this.#server.requestTimeout)) return;
+    connection.letGo(request, timeoutError(`stdin of request ${request.requestId} stayed incomplete`, age));
+  }
+
   #checkRequest(connection: FastCGIConnection, request: FastCGIRequest, tick: number): void {
     const age = this.#since(request.startTick, tick);
     if (!request.paramsEnded) {
@@ -86,26 +106,12 @@ export class Sweeper {
       }
       return;
     }
-    if (request.stdinEnded || request.stdinRemaining === 0 || request.isPaused) return;
+    const awaitsData = request.role === Role.FILTER && !request.filterData?.isEnded;
+    if (!(request.awaitsStdin || awaitsData) || request.isPaused) return;
     const stalled = this.#since(request.stdinTick, tick);
     if (!isOver(stalled, this.#settings.stdinTimeout) && !isOver(age, this.#server.requestTimeout)) return;
-    const error = timeoutError(`stdin of request ${request.requestId} stayed incomplete`, age);
-    if (connection.openRequests.length === 1) {
-      connection.fail(error);
-    } else {
-      connection.abortRequest(request);
-      request.consumer?.onAbort();
-    }
-  }
-
-  /** Gives up a body that is still read after its answer, but does not come; no reader makes it last for ever. */
-  #checkReader(request: FastCGIRequest, tick: number): void {
-    const age = this.#since(request.startTick, tick);
-    const stalled = request.isPaused ? 0 : this.#since(request.stdinTick, tick);
-    if (!isOver(stalled, this.#settings.stdinTimeout) && !isOver(age, this.#server.requestTimeout)) return;
-    const error = timeoutError(`stdin of request ${request.requestId} stayed incomplete`, age);
-    request.connection.resume(request);
-    request.consumer?.onAbort(error);
+    const what = `stdin of request ${request.requestId} stayed incomplete`;
+    connection.failRequest(request, timeoutError(what, age));
   }
 
   #since(from: number, tick: number): number {

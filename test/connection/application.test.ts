@@ -73,19 +73,26 @@ describe("ApplicationConnection turns records into calls", () => {
       ["begin 1 role 1", "request 1: ", "stdin end 1"],
     ],
     [
-      "FCGI_DATA in the Filter role only, and not before the params have ended (6.4)",
+      "FCGI_DATA in the Filter role only, held until the params have ended, and ignored after its end (6.4)",
       [
         wire.begin(1, 0, 3),
-        wire.record(wire.DATA, 1, "early"),
+        wire.record(wire.DATA, 1, "early "),
         params(1, ""),
         wire.record(wire.DATA, 1, "file"),
+        wire.record(wire.DATA, 1),
+        wire.record(wire.DATA, 1, "late"),
         wire.record(wire.DATA, 1),
         wire.begin(2),
         params(2, ""),
         wire.record(wire.DATA, 2, "file"),
         wire.record(wire.DATA, 2),
       ],
-      ["begin 1 role 3", "request 1: ", "data 1: file", "data end 1", "begin 2 role 1", "request 2: "],
+      ["begin 1 role 3", "request 1: ", "data 1: early file", "data end 1", "begin 2 role 1", "request 2: "],
+    ],
+    [
+      "FCGI_DATA that ends before the params do",
+      [wire.begin(1, 0, 3), wire.record(wire.DATA, 1, "file"), wire.record(wire.DATA, 1), params(1, "")],
+      ["begin 1 role 3", "request 1: ", "data 1: file", "data end 1"],
     ],
     [
       "ABORT_REQUEST, before and after the params, after the answer, with content too (5.4)",
@@ -97,7 +104,7 @@ describe("ApplicationConnection turns records into calls", () => {
         wire.record(wire.ABORT_REQUEST, 2, "content"),
         wire.record(wire.ABORT_REQUEST, 2),
       ],
-      ["begin 1 role 1", "abort 1", "begin 2 role 1", "request 2: ", "abort 2", "replaced 2"],
+      ["begin 1 role 1", "abort 1", "begin 2 role 1", "request 2: ", "abort 2", "let go 2"],
     ],
     [
       "the rest of STDIN after the answer, then the id again",

@@ -64,6 +64,9 @@ export class Recorder implements ApplicationHandler<ApplicationRequest> {
   onReplaced(request: ApplicationRequest): void {
     this.#note(`replaced ${request.requestId}`);
   }
+  onLetGo(request: ApplicationRequest): void {
+    this.#note(`let go ${request.requestId}`);
+  }
   onReply(bytes: Buffer, closes: boolean): void {
     this.#note(`reply ${bytes.toString("hex")}${closes ? " closes" : ""}`);
   }
