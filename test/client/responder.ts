@@ -93,7 +93,7 @@ export async function startResponder(
   values?: Record<string, string>,
 ): Promise<Responder> {
   const sockets: Socket[] = [];
-  const server = net.createServer((socket) => {
+  const server = net.createServer({ noDelay: true }, (socket) => {
     sockets.push(socket);
     socket.on("error", () => {});
     const parser = new RecordParser();
