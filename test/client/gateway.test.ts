@@ -349,6 +349,30 @@ test("follows a local redirect (RFC 3875, 6.2.2)", async (t) => {
   assert.equal((await send(port, "/loop")).statusCode, 502);
 });
 
+test("frees the connections of answers that are not forwarded, though the application leaves them open", async (t) => {
+  const responses: Record<string, string> = {
+    "/redirect": "Location: /to\r\n\r\n",
+    "/redirect-and-body": `Location: /to\r\n\r\n${"x".repeat(3_000_000)}`,
+    "/length": "Content-Length: 1x\r\n\r\npart",
+    "/large": `Content-Length: 1x\r\n\r\n${"x".repeat(1_000_000)}`,
+    "/head": `${OK}${"x".repeat(3_000_000)}`,
+    "/204": "Status: 204\r\n\r\n",
+  };
+  for (const [path, response] of Object.entries(responses)) {
+    const { port } = await start(
+      t,
+      (request) => {
+        if (request.param("REQUEST_URI") === path) request.write(response);
+        else request.end(`${OK}free`);
+      },
+      { maxConnections: 2 },
+    );
+    const method = path === "/head" ? "HEAD" : "GET";
+    await Promise.all(Array.from({ length: 2 }, async () => (await send(port, path, { method })).resume()));
+    assert.equal(await text(await send(port, "/")), "free", path);
+  }
+});
+
 test("leaves other redirects to the browser", async (t) => {
   const { port } = await start(t, (request) => {
     const uri = request.param("REQUEST_URI");

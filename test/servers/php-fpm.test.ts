@@ -6,10 +6,12 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import http from "node:http";
+import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import test, { after, before } from "node:test";
 import express from "express";
 import { createGateway, FastCGIClient } from "../../src/client/index.ts";
@@ -178,4 +180,51 @@ test("frees the worker when the browser goes", async () => {
 test("asks php-fpm for its values", async () => {
   const values = await new FastCGIClient(socket).getValues();
   assert.equal(values.get("FCGI_MPXS_CONNS"), "0");
+});
+
+test("runs PHP behind an HTTP/2 server: GET, HEAD, POST with and without a length", async (t) => {
+  const gateway = createGateway(socket, { documentRoot: folder });
+  const h2 = http2.createServer(gateway).listen(0, "127.0.0.1");
+  await once(h2, "listening");
+  const session = http2.connect(`http://127.0.0.1:${(h2.address() as AddressInfo).port}`);
+  t.after(() => {
+    session.destroy();
+    h2.close();
+    gateway.client.destroy();
+  });
+  const send = async (headers: http2.OutgoingHttpHeaders, body?: string) => {
+    const stream = session.request(
+      { ":path": "/app.php?q=1", ...headers },
+      { endStream: body === undefined },
+    );
+    if (body !== undefined) stream.end(body);
+    const [answer] = await once(stream, "response");
+    return { status: answer[":status"], cookies: answer["set-cookie"], body: await text(stream) };
+  };
+  const get = await send({ cookie: ["c=d", "e=f"] });
+  assert.equal(get.status, 200);
+  assert.deepEqual(get.cookies, ["a=1", "b=2"]);
+  const answer = JSON.parse(get.body);
+  assert.deepEqual([answer.method, answer.get, answer.cookie], ["GET", { q: "1" }, { c: "d", e: "f" }]);
+  assert.deepEqual(await send({ ":method": "HEAD" }), { status: 200, cookies: ["a=1", "b=2"], body: "" });
+  const form = { ":method": "POST", "content-type": "application/x-www-form-urlencoded" };
+  for (const headers of [form, { ...form, "content-length": "5" }]) {
+    const { post, body } = JSON.parse((await send(headers, "n=abc")).body);
+    assert.deepEqual([post, body], [{ n: "abc" }, 5]);
+  }
+});
+
+test("uses a kept connection to php-fpm for many requests, some of them aborted", async () => {
+  const client = new FastCGIClient(socket, { keepConn: true, maxConnections: 2 });
+  for (let n = 0; n < 50; n++) {
+    const script = n % 5 === 4 ? "slow.php" : "index.php";
+    const response = await client.request({
+      REQUEST_METHOD: "GET",
+      SCRIPT_FILENAME: join(folder, script),
+      SCRIPT_NAME: `/${script}`,
+    });
+    if (script === "slow.php") response.body.destroy();
+    else assert.equal(await text(response.body), "index");
+  }
+  await client.close();
 });
