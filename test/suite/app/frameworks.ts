@@ -105,10 +105,33 @@ function expressApp(express: typeof express5): RequestListener {
     await Promise.resolve();
     throw new Error("secret of the handler");
   });
+  app.use("/fw/trusting", trustingApp(express));
   app.use("/fw", (_req, _res, next) => next());
   app.use((req, res, next) => {
     if (req.url.startsWith("/fw/")) return next();
     return contractListener(req, res);
+  });
+  return app;
+}
+
+/** What an application sees that believes X-Forwarded-*. */
+export interface TrustingReport {
+  readonly ip: string;
+  readonly ips: readonly string[];
+  readonly protocol: string;
+  readonly secure: boolean;
+  readonly hostname: string;
+  readonly fields: readonly string[];
+}
+
+/** `trust proxy` as it is left on from the time behind an HTTP proxy. */
+function trustingApp(express: typeof express5): express5.Express {
+  const app = express();
+  app.set("trust proxy", true);
+  app.use(({ ip = "", ips, protocol, secure, hostname, headers, rawHeaders }, res) => {
+    const names = [...Object.keys(headers), ...rawHeaders.filter((_, index) => index % 2 === 0)];
+    const fields = names.filter((name) => /forwarded|real-ip|client-ip/i.test(name));
+    res.json({ ip, ips, protocol, secure, hostname, fields } satisfies TrustingReport);
   });
   return app;
 }

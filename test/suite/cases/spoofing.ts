@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Echo } from "../app/echo.ts";
+import type { TrustingReport } from "../app/frameworks.ts";
 import { newExchange, open, send, sendForEcho } from "../request.ts";
 import type { Case } from "../target.ts";
 
@@ -22,6 +23,24 @@ const forged: readonly (readonly [name: string, value: string])[] = [
   ["Script-Name", "/evil"],
   ["Content_Length", "99"],
   ["Status", "500"],
+];
+
+/** Those that programs believe when they trust proxies, in the spellings that some web servers take for theirs. */
+const forwarded: readonly (readonly [name: string, value: string])[] = [
+  ["X-Forwarded-For", "6.6.6.6"],
+  ["X-Forwarded-Proto", "https"],
+  ["X-Forwarded-Host", "evil.example"],
+  ["X-Forwarded-Port", "6666"],
+  ["X-Forwarded-Server", "evil.example"],
+  ["X-Forwarded-Ssl", "on"],
+  ["x-forwarded-prefix", "/evil"],
+  ["X_Forwarded_Host", "evil.example"],
+  ["X-Forwarded_Proto", "https"],
+  ["Forwarded", "for=6.6.6.6;proto=https;host=evil.example"],
+  ["X-Real-IP", "6.6.6.6"],
+  ["X-Client-IP", "6.6.6.6"],
+  ["X-Cluster-Client-IP", "6.6.6.6"],
+  ["Client-IP", "6.6.6.6"],
 ];
 
 /** What the application must see of the request, whatever else the client sends. */
@@ -65,6 +84,20 @@ export const spoofing: readonly Case[] = [
       },
     }),
   ),
+  {
+    name: "is not deceived by X-Forwarded-* and the like while it trusts proxies",
+    apps: ["express4", "express5"],
+    fastcgiOnly: true,
+    async run(t) {
+      const path = "/fw/trusting";
+      const report = async (fields: typeof forwarded): Promise<TrustingReport> =>
+        JSON.parse((await send(t, { path, fields })).body.toString());
+      const honest = await report([]);
+      assert.deepEqual([honest.ips, honest.fields], [[], []]);
+      for (const field of forwarded) assert.deepEqual(await report([field]), honest, field.join(": "));
+      assert.deepEqual(await report(forwarded), honest);
+    },
+  },
   {
     name: "drops the Proxy field (httpoxy)",
     fastcgiOnly: true,
