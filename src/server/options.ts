@@ -119,7 +119,9 @@ export interface FastCGIServerOptions extends ServerOptions {
   forwarded?: "drop" | "set" | "pass" | undefined;
   /**
    * Addresses and networks from which web servers may connect over TCP; the others' connections are closed. The
-   * environment variable FCGI_WEB_SERVER_ADDRS restricts them further.
+   * environment variable FCGI_WEB_SERVER_ADDRS restricts them further. A TCP connection without an address, because
+   * its peer has reset it, is closed, too. Not asked for an address are unix sockets, and what a program passes to
+   * `emit("connection")` itself, if it is no `net.Socket`.
    * @defaultValue all
    */
   allowedAddresses?: AllowedAddresses | undefined;

@@ -13,7 +13,7 @@ import { RequestSocket } from "../http/request-socket.ts";
 import { createRequestSocket } from "../http/secure-request-socket.ts";
 import { Role, ValueName } from "../protocol/constants.ts";
 import { FastCGIError, ProtocolError } from "../protocol/errors.ts";
-import { type AddressFilter, createAddressFilter } from "./allowed-addresses.ts";
+import { type ConnectionFilter, createConnectionFilter } from "./allowed-addresses.ts";
 import { checkApplication, checkIsOptions } from "./check-application.ts";
 import { checkCreateOptions } from "./check-options.ts";
 import type { ConnectionOwner } from "./connection-owner.ts";
@@ -143,7 +143,7 @@ class ServerConnections implements ConnectionOwner {
   readonly #sweeper: Sweeper;
   readonly #headLimits: HeadLimits;
   readonly #routing: Routing | undefined;
-  readonly #isAllowed: AddressFilter | undefined;
+  readonly #filter: ConnectionFilter | undefined;
   #openRequests = 0;
   /** Requests that wait for the first of their body. */
   readonly #deferred: Set<FastCGIRequest> = new Set();
@@ -171,16 +171,19 @@ class ServerConnections implements ConnectionOwner {
     };
     this.#messageOptions = readMessageOptions(options);
     this.#routing = createRouting(options);
-    this.#isAllowed = createAddressFilter(options.allowedAddresses, process.env.FCGI_WEB_SERVER_ADDRS);
+    this.#filter = createConnectionFilter(
+      server,
+      options.allowedAddresses,
+      process.env.FCGI_WEB_SERVER_ADDRS,
+    );
     this.#sweeper = new Sweeper(server, settings, this.#connections, () => this.tick++);
   }
 
   add(socket: Socket): void {
-    const { remoteAddress } = socket;
-    if (this.#isAllowed !== undefined && remoteAddress !== undefined && !this.#isAllowed(remoteAddress)) {
+    const refusal = this.#filter?.(socket);
+    if (refusal !== undefined) {
       socket.destroy();
-      const message = `connection from ${remoteAddress}, which is not among the allowed addresses`;
-      this.onConnectionError(new FastCGIError("ERR_FCGI_ADDRESS", message), socket);
+      this.onConnectionError(new FastCGIError("ERR_FCGI_ADDRESS", refusal), socket);
       return;
     }
     this.#connections.add(new FastCGIConnection(socket, this));

@@ -1,9 +1,19 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { BlockList, connect, createServer as createNetServer, type Server } from "node:net";
 import { join } from "node:path";
+import { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import test, { type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -17,6 +27,7 @@ import {
   type Target,
 } from "../../src/index.ts";
 import { isListening } from "../../src/server/inherited-socket.ts";
+import { request } from "./peer.ts";
 import { GET, makeFolder, read } from "./start.ts";
 
 const app = (_req: unknown, res: { end(text: string): void }) => res.end("served");
@@ -245,13 +256,17 @@ function childSays(program: string, fd: number | "pipe"): Promise<string> {
 }
 
 /** Listens on a free port; the descriptor is found by its absence before. */
-async function listenForOthers(t: TestContext): Promise<{ server: Server; fd: number; port: number }> {
+async function listenForOthers(
+  t: TestContext,
+  path?: string,
+): Promise<{ server: Server; fd: number; port: number }> {
   const sockets = () =>
     readdirSync("/proc/self/fd")
       .map(Number)
       .filter((fd) => isListening(fd) === true);
   const before = sockets();
-  const server = createNetServer().listen(0, "127.0.0.1");
+  const server =
+    path === undefined ? createNetServer().listen(0, "127.0.0.1") : createNetServer().listen(path);
   await once(server, "listening");
   t.after(() => server.close());
   const fd = sockets().find((number) => !before.includes(number));
@@ -327,6 +342,87 @@ test("allowedAddresses and FCGI_WEB_SERVER_ADDRS refuse others (3.2)", async (t)
   }
 });
 
+test("a client that sends a request and resets its connection does not pass allowedAddresses", async (t) => {
+  const rounds = 20;
+  const perRound = 25;
+  let reached = 0;
+  let refused = 0;
+  const server = closing(t, createServer({ allowedAddresses: ["192.0.2.1"] }));
+  server.on("request", () => reached++);
+  server.listen(0);
+  await once(server, "listening");
+  const address = server.address();
+  assert.ok(typeof address === "object" && address !== null);
+  const bytes = request(1);
+  for (let round = 0; round < rounds; round++) {
+    const done = new Promise<void>((resolve) => {
+      let count = 0;
+      server.on("clientError", (error: NodeJS.ErrnoException) => {
+        assert.equal(error.code, "ERR_FCGI_ADDRESS");
+        refused++;
+        if (++count === perRound) resolve();
+      });
+    });
+    for (let index = 0; index < perRound; index++) {
+      const socket = connect(address.port, "127.0.0.1", () => {
+        socket.write(bytes);
+        socket.resetAndDestroy();
+      });
+      socket.on("error", () => {});
+    }
+    await done;
+    server.removeAllListeners("clientError");
+  }
+  assert.deepEqual({ reached, refused }, { reached: 0, refused: rounds * perRound });
+});
+
+test("a filter of addresses lets pass what a program passes to the connection event, if it is not TCP", async (t) => {
+  const path = join(makeFolder(t), "other.sock");
+  const server = closing(t, createServer({ allowedAddresses: [] }, app));
+  const [near, far] = duplexPair();
+  server.emit("connection", near);
+  far.write(request(1, { keepConn: false }));
+  assert.match(await text(far), /served/);
+  // Sockets of another server.
+  const codes: string[] = [];
+  server.on("clientError", (error: NodeJS.ErrnoException) => codes.push(error.code ?? ""));
+  const other = createNetServer((socket) => server.emit("connection", socket)).listen(path);
+  t.after(() => other.close());
+  assert.ok(await isServed(path));
+  const tcp = createNetServer((socket) => server.emit("connection", socket)).listen(0, "127.0.0.1");
+  t.after(() => tcp.close());
+  await once(tcp, "listening");
+  const address = tcp.address();
+  assert.ok(typeof address === "object" && address !== null);
+  for (const isReset of [false, true]) {
+    const heard = once(server, "clientError");
+    const socket = connect(address.port, "127.0.0.1", () => isReset && socket.resetAndDestroy());
+    socket.on("error", () => {});
+    await heard;
+    socket.destroy();
+  }
+  assert.deepEqual(codes, ["ERR_FCGI_ADDRESS", "ERR_FCGI_ADDRESS"]);
+});
+
+/** Two streams, each of which reads what the other is written. */
+function duplexPair(): [Duplex, Duplex] {
+  const pair: Duplex[] = [0, 1].map(
+    (index) =>
+      new Duplex({
+        read() {},
+        write(chunk, _encoding, done) {
+          pair[1 - index]?.push(chunk);
+          done();
+        },
+        destroy(error, done) {
+          pair[1 - index]?.push(null);
+          done(error);
+        },
+      }),
+  );
+  return pair as [Duplex, Duplex];
+}
+
 test("addresses that are none are refused", () => {
   for (const entry of ["localhost", "1.2.3.4/33", "::1/129", "1.2.3.4/x", ""]) {
     assert.throws(() => createServer({ allowedAddresses: [entry] }), /option allowedAddresses holds "/);
@@ -337,6 +433,17 @@ test("a unix socket is open to all addresses", async (t) => {
   const path = join(makeFolder(t), "app.sock");
   closing(t, createServer({ allowedAddresses: [] }, app).listen(path));
   assert.ok(await isServed(path));
+  const program = `import { createServer } from "./src/index.ts";
+    createServer({ allowedAddresses: [] }, (_req, res) => res.end("served")).listen({ fd: 3 }, () => console.log());`;
+  const { server, fd } = await listenForOthers(t, join(makeFolder(t), "given.sock"));
+  const child = start(program, fd);
+  t.after(() => child.kill("SIGKILL"));
+  await once(child.stdout!, "data");
+  const given = server.address() as string;
+  // Its file goes with the server of this process, which would take connections, too.
+  linkSync(given, `${given}.x`);
+  server.close();
+  assert.ok(await isServed(`${given}.x`));
 });
 
 test("serveHTTP takes the same targets, and shutdownTimeout", async (t) => {
