@@ -101,13 +101,14 @@ export class RecordReader {
   }
 }
 
+/** The usual mistakes, by their first byte: a letter begins an HTTP request, 22 a TLS handshake. */
+export function protocolOf(byte: number): "HTTP" | "TLS" | undefined {
+  if (byte === 22) return "TLS";
+  return byte > 64 && byte < 91 ? "HTTP" : undefined;
+}
+
 function versionError(byte: number): ProtocolError {
-  // The usual mistakes deserve their name: "G", "P", "H"… begin an HTTP request, 22 a TLS handshake.
-  const hint =
-    byte === 22
-      ? " (TLS was sent to a FastCGI port)"
-      : byte > 64 && byte < 91
-        ? " (HTTP was sent to a FastCGI port)"
-        : "";
+  const protocol = protocolOf(byte);
+  const hint = protocol === undefined ? "" : ` (${protocol} was sent to a FastCGI port)`;
   return new ProtocolError("ERR_FCGI_VERSION", `version of a record is ${byte}, not 1${hint}`);
 }

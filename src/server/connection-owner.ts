@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { ApplicationLimits } from "../connection/application-request.ts";
 import type { FastCGIConnection } from "./fastcgi-connection.ts";
 import type { FastCGIRequest } from "./fastcgi-request.ts";
+import type { ForeignProtocol } from "./foreign-protocol.ts";
 
 /** What a connection needs of the server it belongs to. Lengths are bytes. */
 export interface ConnectionOwner {
@@ -20,5 +21,7 @@ export interface ConnectionOwner {
   /** A request is answered, and nobody wants the rest of its STDIN. */
   onDiscard(request: FastCGIRequest): void;
   onConnectionError(error: Error, socket: Socket): void;
+  /** The first bytes of a connection are another protocol's. */
+  onForeignProtocol(protocol: ForeignProtocol, error: Error, connection: FastCGIConnection): void;
   onConnectionClose(connection: FastCGIConnection): void;
 }

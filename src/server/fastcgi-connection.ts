@@ -7,6 +7,7 @@ import { encodeEndRequest } from "../protocol/record.ts";
 import { ConnectionOutput } from "./connection-output.ts";
 import type { ConnectionOwner } from "./connection-owner.ts";
 import { FastCGIRequest } from "./fastcgi-request.ts";
+import { foreignProtocol } from "./foreign-protocol.ts";
 import { Linger } from "./linger.ts";
 import { PeerProbe } from "./peer-probe.ts";
 
@@ -105,7 +106,10 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
       const taken = this.#protocol.push(chunk);
       if (taken < chunk.length) this.socket.unshift(chunk.subarray(taken));
     } catch (error) {
-      this.fail(error instanceof Error ? error : new Error(String(error)));
+      const failure = error instanceof Error ? error : new Error(String(error));
+      const protocol = foreignProtocol(this.socket, chunk);
+      if (protocol === undefined) this.fail(failure);
+      else this.#owner.onForeignProtocol(protocol, failure, this);
     }
   }
 

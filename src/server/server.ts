@@ -16,10 +16,12 @@ import { FastCGIError, ProtocolError } from "../protocol/errors.ts";
 import { type ConnectionFilter, createConnectionFilter } from "./allowed-addresses.ts";
 import { checkApplication, checkIsOptions } from "./check-application.ts";
 import { checkCreateOptions } from "./check-options.ts";
+import { type ConnectionLog, createConnectionLog } from "./connection-log.ts";
 import type { ConnectionOwner } from "./connection-owner.ts";
 import { DeferredRequest } from "./deferred-request.ts";
 import { FastCGIConnection } from "./fastcgi-connection.ts";
 import type { FastCGIRequest } from "./fastcgi-request.ts";
+import { answerHTTP, type ForeignProtocol, reportForeignProtocol } from "./foreign-protocol.ts";
 import { listenOn } from "./listen.ts";
 import { type FastCGIServerOptions, readHeadLimits, readOptions, type ServerSettings } from "./options.ts";
 import { refuse } from "./refusal.ts";
@@ -144,11 +146,14 @@ class ServerConnections implements ConnectionOwner {
   readonly #headLimits: HeadLimits;
   readonly #routing: Routing | undefined;
   readonly #filter: ConnectionFilter | undefined;
+  readonly #log: ConnectionLog | undefined = createConnectionLog();
   #openRequests = 0;
   /** Requests that wait for the first of their body. */
   readonly #deferred: Set<FastCGIRequest> = new Set();
   /** Answered requests that nobody reads on, and whose `req` has not ended yet. */
   readonly #discarded: Set<FastCGIRequest> = new Set();
+  /** Whether stderr has been told of another protocol. */
+  #hasReported = false;
 
   constructor(server: FastCGIServer, settings: ServerSettings, options: FastCGIServerOptions) {
     this.#server = server;
@@ -186,23 +191,37 @@ class ServerConnections implements ConnectionOwner {
       this.onConnectionError(new FastCGIError("ERR_FCGI_ADDRESS", refusal), socket);
       return;
     }
-    this.#connections.add(new FastCGIConnection(socket, this));
+    const connection = new FastCGIConnection(socket, this);
+    this.#connections.add(connection);
+    this.#log?.opened(connection);
     this.#sweeper.start();
   }
 
   onConnectionClose(connection: FastCGIConnection): void {
+    this.#log?.closed(connection);
     this.#connections.delete(connection);
   }
 
   onConnectionError(error: Error, socket: Socket): void {
+    this.#log?.failed(error);
     this.#server.emit("clientError", error, socket);
   }
 
+  onForeignProtocol(protocol: ForeignProtocol, error: Error, connection: FastCGIConnection): void {
+    const { socket } = connection;
+    if (!this.#hasReported && this.#server.listenerCount("clientError") === 0) {
+      this.#hasReported = true;
+      reportForeignProtocol(protocol, this.#server, socket);
+    }
+    if (protocol === "HTTP") answerHTTP(socket, () => this.onConnectionError(error, socket));
+    else connection.fail(error);
+  }
+
   onRequestEnd(request: FastCGIRequest): void {
-    if (request.isCounted) this.#openRequests--;
-    request.isCounted = false;
+    this.#uncount(request);
     if (this.#deferred.size > 0) this.#deferred.delete(request);
     if (this.#discarded.size > 0) this.#discarded.delete(request);
+    this.#log?.ended(request);
   }
 
   onDiscard(request: FastCGIRequest): void {
@@ -218,12 +237,17 @@ class ServerConnections implements ConnectionOwner {
     request.isCounted = true;
   }
 
+  #uncount(request: FastCGIRequest): void {
+    if (request.isCounted) this.#openRequests--;
+    request.isCounted = false;
+  }
+
   /**
    * No length: whether there is a body is told by the first of STDIN. Until then the request is none of the
    * `maxRequests`, as it keeps no application busy; as many may wait.
    */
   #defer(request: FastCGIRequest, head: RequestHead): void {
-    this.onRequestEnd(request);
+    this.#uncount(request);
     this.#deferred.add(request);
     request.consumer = new DeferredRequest(request, (hasBody) => {
       this.#deferred.delete(request);
@@ -251,6 +275,7 @@ class ServerConnections implements ConnectionOwner {
 
   onRequest(request: FastCGIRequest): void {
     this.#count(request);
+    this.#log?.begun(request);
     if (request.isTooLarge) {
       refuse(request, 431, `params exceed ${this.#settings.maxParamsLength} bytes`);
       return;

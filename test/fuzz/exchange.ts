@@ -48,15 +48,19 @@ class AnswerChecker {
   readonly #reader = new wire.Reader();
   readonly #isValid: boolean;
   readonly #begun: number;
+  /** Whether the bytes look like HTTP, which is answered in HTTP. */
+  readonly #isHTTP: boolean;
   readonly #stdout: Map<number, "open" | "closed"> = new Map();
   #ended = 0;
 
   constructor(input: Input) {
     this.#isValid = input.isValid;
     this.#begun = countBegins(input.bytes);
+    this.#isHTTP = /^[A-Z][A-Z-]{2,} /.test(input.bytes.toString("latin1", 0, 32));
   }
 
   push(chunk: Buffer): void {
+    if (this.#isHTTP) return;
     for (const record of this.#reader.push(chunk)) {
       if (this.problem === undefined) this.problem = this.#check(record);
     }

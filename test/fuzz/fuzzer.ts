@@ -77,7 +77,8 @@ export class Fuzzer {
 
   /** What the server printed: the library prints nothing, so a word is a stack trace. */
   get output(): string {
-    return this.#output;
+    // Bytes that look like HTTP or TLS are told of once.
+    return this.#output.replace(/^serve-fastcgi: (HTTP|TLS) was sent to .*\n/m, "");
   }
 
   get #isAlive(): boolean {

@@ -60,10 +60,29 @@ for (const [state, arrive] of states) {
 
 const HELLO = "1603010200010001fc0303";
 
+for (const [what, text] of [
+  ["An HTTP request", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"],
+  ["The preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
+] as const) {
+  should(`${what} instead of records gets no record`, async (t) => {
+    const link = await t.open();
+    link.send(Buffer.from(text));
+    await link.closed().catch((error: Error) => {
+      // Who sends HTTP may be told in HTTP what is wrong.
+      if (
+        !Buffer.from(link.garbage ?? "", "hex")
+          .toString("latin1")
+          .startsWith("HTTP/1.")
+      )
+        throw error;
+    });
+    same(link.records.length, 0, "records");
+    await t.serves();
+  });
+}
+
 for (const [what, bytes] of [
-  ["An HTTP request", Buffer.from("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")],
   ["A TLS handshake", Buffer.concat([Buffer.from(HELLO, "hex"), Buffer.alloc(506, 0x5a)])],
-  ["The preface of HTTP/2", Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")],
   ["An SSH greeting", Buffer.from("SSH-2.0-OpenSSH_9.2\r\n")],
   ["A line of text", Buffer.from("hello, is anybody there?\n")],
   ["100 KB of zeroes", Buffer.alloc(100000)],
