@@ -1,12 +1,14 @@
 /** What the parts of a request may hold, as node:http's parser reads them. */
 
-/** Four bytes of 1, of 32, of 33, of 126, of 127, and of the top bit alone. */
+// Four bytes of 1, of 32, of 33, of 126, of 127, and of the top bit alone.
 const ONES = 0x01010101;
 const BLANKS = 0x20202020;
 const PRINTABLE = 0x21212121;
 const TILDES = 0x7e7e7e7e;
 const LOW_BITS = 0x7f7f7f7f;
 const TOP_BITS = 0x80808080 | 0;
+const SLASH = 0x2f;
+const ASTERISK = 0x2a;
 
 /**
  * Whether a field value holds a control character other than a tab.
@@ -45,12 +47,14 @@ function hasOtherThanTab(bytes: DataView, start: number, end: number): boolean {
 }
 
 /**
- * Whether a request target holds anything but printable ASCII.
+ * Whether bytes are a request target of the usual forms: a path or an asterisk, in printable ASCII.
  *
  * @param start of the target, with four bytes or more before it
  */
-export function hasUnprintableByte(bytes: DataView, start: number, end: number): boolean {
-  let found = 0;
+export function isUsualTarget(bytes: DataView, start: number, end: number): boolean {
+  if (start === end) return false;
+  const first = bytes.getUint8(start);
+  let found = first === SLASH || first === ASTERISK ? 0 : TOP_BITS;
   let at = start;
   for (; at + 4 <= end; at += 4) {
     const word = bytes.getInt32(at, true);
@@ -60,22 +64,16 @@ export function hasUnprintableByte(bytes: DataView, start: number, end: number):
     const word = lastBytes(bytes, end, end - at);
     found |= word | (word - PRINTABLE) | ((word & LOW_BITS) + ONES);
   }
-  return (found & TOP_BITS) !== 0;
-}
-
-/** Whether a string holds nothing but printable ASCII. */
-export function isPrintable(text: string): boolean {
-  return /^[\x21-\x7e]*$/.test(text);
+  return (found & TOP_BITS) === 0;
 }
 
 /** Scheme, authority and the rest of an absolute target. */
 const ABSOLUTE_TARGET = /^[A-Za-z]+:\/\/(?:[!$-;=?A-[\]_a-z~]|@(?!@))*(?:[/?][\x21-\x7e]*)?$/;
 
-/** Whether printable ASCII is a request target: a path, an asterisk or an absolute URL. */
+/** Whether a string is a request target: a path, an asterisk or an absolute URL; of CONNECT, a host and a port. */
 export function isRequestTarget(target: string, method: string): boolean {
-  const first = target.charCodeAt(0);
-  // `/` and `*`; CONNECT has a host and a port.
-  return first === 0x2f || first === 0x2a || method === "CONNECT" || ABSOLUTE_TARGET.test(target);
+  if (/^[/*][\x21-\x7e]*$/.test(target) || ABSOLUTE_TARGET.test(target)) return true;
+  return method === "CONNECT" && /^[\x21-\x7e]+$/.test(target);
 }
 
 /** Each byte as it stands in a path. */
