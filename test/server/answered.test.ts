@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
+import { describe, test } from "node:test";
+import * as wire from "../conformance/wire.ts";
+import { head, request, startServer } from "./peer.ts";
+
+const MEBIBYTE = 1_048_576;
+const OFTEN = { connectionsCheckingInterval: 10 };
+const LONG = { CONTENT_LENGTH: "10", HTTP_LONG: "x".repeat(200_000) };
+
+/** Params and no STDIN. */
+function unended(id: number, url = "/", params: Record<string, string> = LONG): Buffer {
+  return head(id, { url, method: "POST", params: Object.entries(params) });
+}
+
+describe("answered requests whose STDIN does not end", () => {
+  for (const [connections, requests] of [
+    [1, 1500],
+    [30, 50],
+  ] as const) {
+    test(`are let go but for the latest: ${requests} each on ${connections} connections`, async (t) => {
+      let closed = 0;
+      const { open } = await startServer(t, {}, (req, res) => {
+        req.on("close", () => closed++).on("error", () => {});
+        res.end("early");
+      });
+      const before = process.memoryUsage().rss;
+      for (let count = 0; count < connections; count++) {
+        const link = await open();
+        for (let id = 1; id <= requests; id++) {
+          link.send(unended(id));
+          if (id % 25 === 0) for (let each = id - 24; each <= id; each++) await link.answer(each);
+        }
+        link.send(request(60_000));
+        assert.equal((await link.answer(60_000)).status, 200);
+      }
+      const total = connections * requests;
+      // The 100 latest, which maxRequestsPerConnection is by default.
+      assert.ok(closed >= total - 100, `${total - closed} are open`);
+      const grown = process.memoryUsage().rss - before;
+      assert.ok(grown < 400 * MEBIBYTE, `${grown} bytes`);
+    });
+  }
+
+  test("are let go after stdinTimeout, and their connection goes on", async (t) => {
+    const { open, server } = await startServer(
+      t,
+      { ...OFTEN, stdinTimeout: 30 },
+      (_req, res) => void res.end(),
+    );
+    const link = await open();
+    const seen = once(server, "request");
+    link.send(unended(1));
+    await link.answer(1);
+    const [req] = (await seen) as [IncomingMessage];
+    // events.once() would listen for `error`, too, and reject.
+    if (!req.closed) await new Promise((resolve) => req.on("close", resolve));
+    assert.equal(req.complete, false);
+    link.send(wire.record(wire.STDIN, 1, "late"), wire.record(wire.STDIN, 1), request(1));
+    assert.equal((await link.answer(1)).status, 200);
+  });
+
+  test("end as in node:http when it ends after all", async (t) => {
+    const { open, server } = await startServer(t, {}, (_req, res) => void res.end());
+    const link = await open();
+    const seen = once(server, "request");
+    link.send(unended(1));
+    await link.answer(1);
+    const [req] = (await seen) as [IncomingMessage];
+    const closed = once(req, "close");
+    link.send(wire.record(wire.STDIN, 1, "0123456789"), wire.record(wire.STDIN, 1));
+    await closed;
+    assert.equal(req.complete, true);
+    assert.equal(req.readableAborted, false);
+  });
+});
+
+describe("a request whose application reads on after its response", () => {
+  /** Answers at the first piece of a body, and reads on. */
+  const readOn = async (t: Parameters<typeof startServer>[0], options: Parameters<typeof startServer>[1]) => {
+    const lengths: Promise<number>[] = [];
+    const started = await startServer(t, options, (req, res) => {
+      if (req.url === "/turn") {
+        res.end();
+        return;
+      }
+      let length = 0;
+      lengths.push(
+        new Promise((resolve) => {
+          req.on("data", (chunk: Buffer) => {
+            length += chunk.length;
+            if (!res.writableEnded) res.end("accepted");
+          });
+          req.on("error", () => {}).on("close", () => resolve(length));
+        }),
+      );
+    });
+    return { ...started, lengths };
+  };
+  const begun = (id: number): Buffer =>
+    Buffer.concat([unended(id, "/", { CONTENT_LENGTH: "10" }), wire.record(wire.STDIN, id, "x")]);
+
+  test("counts towards maxRequests until its STDIN has ended", async (t) => {
+    const { open, lengths } = await readOn(t, { maxRequests: 1 });
+    const [link, other] = [await open(), await open()];
+    link.send(begun(1));
+    await link.answer(1);
+    other.send(request(1, { url: "/turn" }));
+    assert.equal((await other.answer(1)).status, 503);
+    link.send(wire.record(wire.STDIN, 1, "123456789"), wire.record(wire.STDIN, 1));
+    assert.equal(await lengths[0], 10);
+    other.send(request(1, { url: "/turn" }));
+    assert.equal((await other.answer(1)).status, 200);
+  });
+
+  test("is aborted when as many others of its connection as may be open read on, too", async (t) => {
+    const { open, lengths } = await readOn(t, { maxRequestsPerConnection: 3 });
+    const link = await open();
+    for (let id = 1; id <= 5; id++) {
+      link.send(begun(id));
+      await link.answer(id);
+    }
+    assert.equal(await Promise.race(lengths), 1);
+    link.send(request(6, { url: "/turn" }));
+    assert.equal((await link.answer(6)).status, 200);
+  });
+
+  test("is aborted by stdinTimeout when nothing more comes", async (t) => {
+    const { open, lengths } = await readOn(t, { ...OFTEN, stdinTimeout: 30 });
+    const link = await open();
+    link.send(begun(1));
+    await link.answer(1);
+    assert.equal(await lengths[0], 1);
+    link.send(request(2, { url: "/turn" }));
+    assert.equal((await link.answer(2)).status, 200);
+  });
+
+  test("is aborted by ABORT_REQUEST", async (t) => {
+    const { open, lengths } = await readOn(t, {});
+    const link = await open();
+    link.send(begun(1));
+    await link.answer(1);
+    link.send(wire.record(wire.ABORT_REQUEST, 1));
+    assert.equal(await lengths[0], 1);
+    link.send(request(1, { url: "/turn" }));
+    assert.equal((await link.answer(1)).status, 200);
+  });
+});
+
+describe("requests that wait for the first byte of a body", () => {
+  const options = { maxRequests: 2 };
+  /** Neither length nor body. */
+  const waiting = (id: number): Buffer => unended(id, "/waiting", {});
+
+  test("are none of the maxRequests", async (t) => {
+    const { open } = await startServer(t, options, (_req, res) => void res.end("hello"));
+    const [link, other] = [await open(), await open()];
+    link.send(waiting(1), waiting(2), request(9));
+    assert.equal((await link.answer(9)).status, 200);
+    other.send(request(1));
+    assert.equal((await other.answer(1)).status, 200);
+    link.send(wire.record(wire.STDIN, 1, "body"), wire.record(wire.STDIN, 1));
+    assert.equal((await link.answer(1)).status, 200);
+  });
+
+  test("are as many as maxRequests: the oldest is answered with 503", async (t) => {
+    const { open } = await startServer(t, options, (_req, res) => void res.end("hello"));
+    const [link, other] = [await open(), await open()];
+    link.send(waiting(1), waiting(2));
+    other.send(waiting(1));
+    assert.equal((await link.answer(1)).status, 503);
+    for (const one of [link, other]) {
+      const id = one === link ? 2 : 1;
+      one.send(wire.record(wire.STDIN, id));
+      assert.equal((await one.answer(id)).status, 200);
+    }
+  });
+
+  test("are answered with 503 where maxRequests are open when their body comes", async (t) => {
+    const { open } = await startServer(t, options, (req, res) => {
+      if (req.url === "/waiting") res.end("hello");
+    });
+    const link = await open();
+    link.send(waiting(1), head(2), head(3));
+    link.send(wire.record(wire.STDIN, 1, "body"), wire.record(wire.STDIN, 1));
+    assert.equal((await link.answer(1)).status, 503);
+    link.send(wire.record(wire.ABORT_REQUEST, 2), waiting(1), wire.record(wire.STDIN, 1));
+    assert.equal((await link.answer(1)).status, 200);
+  });
+
+  test("wait no longer than stdinTimeout, and leave their places", async (t) => {
+    const { open } = await startServer(
+      t,
+      { ...OFTEN, maxRequests: 1, stdinTimeout: 30 },
+      (_req, res) => void res.end(),
+    );
+    const link = await open();
+    link.send(waiting(1));
+    await link.closed();
+    const other = await open();
+    other.send(waiting(1), wire.record(wire.STDIN, 1));
+    assert.equal((await other.answer(1)).status, 200);
+  });
+});
