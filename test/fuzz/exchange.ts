@@ -5,17 +5,31 @@ import type { Input } from "./input.ts";
 /** Longer than any time-out of the server under test. */
 const PATIENCE_MS = 10_000;
 
-/** Plays one input on a connection of its own; what is wrong with the answer, or undefined. */
-export function play(port: number, input: Input): Promise<string | undefined> {
+/** Time without progress after which a peer that left responses unread reads them. */
+const UNREAD_MS = 30;
+
+/**
+ * Plays one input on a connection of its own; what is wrong with the answer, or undefined.
+ *
+ * @param onConnect is told the local port
+ */
+export function play(
+  port: number,
+  input: Input,
+  onConnect: (localPort: number) => void = () => {},
+): Promise<string | undefined> {
   return new Promise((resolve) => {
     const checker = new AnswerChecker(input);
     const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
     const finish = (problem?: string): void => {
       clearTimeout(timer);
+      clearTimeout(unread);
       socket.destroy();
       resolve(problem ?? checker.problem);
     };
     const timer = setTimeout(() => finish("the server did not close the connection"), PATIENCE_MS);
+    socket.on("connect", () => onConnect(socket.localPort ?? 0));
+    let unread: NodeJS.Timeout | undefined;
     socket.on("data", (chunk) => checker.push(chunk));
     // A server that refuses the connection is dead; a reset is a way to end one.
     socket.on("error", (error: NodeJS.ErrnoException) => {
@@ -29,12 +43,18 @@ export function play(port: number, input: Input): Promise<string | undefined> {
       start = end;
       return piece;
     });
+    if (input.isUnread) socket.pause();
     const send = (): void => {
+      if (input.isUnread) {
+        clearTimeout(unread);
+        unread = setTimeout(() => socket.resume(), UNREAD_MS);
+      }
       const piece = pieces.shift();
       if (piece !== undefined) {
         // The next piece leaves when the kernel has this one: separate reads, as a rule.
         if (!socket.destroyed && socket.writable) socket.write(piece, send);
-      } else if (input.ending === "fin") socket.end();
+      } else if (input.ending === "stay") return;
+      else if (input.ending === "fin") socket.end();
       else if (input.ending === "reset") socket.resetAndDestroy();
       else socket.destroy();
     };

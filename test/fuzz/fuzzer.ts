@@ -1,14 +1,18 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import * as wire from "../conformance/wire.ts";
 import { play } from "./exchange.ts";
 import { type Input, makeInput } from "./input.ts";
-import type { FuzzedState } from "./server.ts";
+import type { FuzzedMessage, FuzzedState } from "./server.ts";
 
 const MEGABYTE = 1_048_576;
-/** How much the server may grow. */
-const MAX_GROWTH = 64 * MEGABYTE;
+/** How much heap and Buffers may grow after the first round: tables fill up, garbage stays. */
+const MAX_GROWTH = 16 * MEGABYTE;
+/** Looks at the server, 20 ms apart, until what the inputs took has to be given back. */
+const LOOKS = 100;
+const NOTHING: FuzzedState = { heap: 0, rss: 0, buffers: 0, connections: 0, requests: 0, queued: 0 };
 /** Inputs between two looks at the server. */
 const ROUND = 2000;
 const LANES = 24;
@@ -24,6 +28,7 @@ export interface FuzzReport {
   readonly inputs: number;
   readonly findings: readonly Finding[];
   readonly heapGrowth: number;
+  readonly bufferGrowth: number;
   readonly rssGrowth: number;
   readonly seconds: number;
 }
@@ -52,6 +57,10 @@ export class Fuzzer {
   #port = 0;
   #child: ChildProcess | undefined;
   #output = "";
+  /** Inputs by the port that they are sent from. */
+  readonly #senders: Map<number, number> = new Map();
+  #problems: { readonly problem: string; readonly peerPort: number }[] = [];
+  #onState: (state: FuzzedState) => void = () => {};
 
   async start(): Promise<void> {
     const child = fork(fileURLToPath(new URL("server.ts", import.meta.url)), [], {
@@ -64,7 +73,18 @@ export class Fuzzer {
         this.#output = (this.#output + String(chunk)).slice(-4000);
       });
     }
-    [this.#port] = (await once(child, "message")) as [number];
+    await new Promise<void>((resolve) => {
+      child.on("message", (message: FuzzedMessage) => {
+        if ("problem" in message) {
+          this.#problems.push(message);
+        } else if ("state" in message) {
+          this.#onState(message.state);
+        } else {
+          this.#port = message.port;
+          resolve();
+        }
+      });
+    });
   }
 
   async stop(): Promise<void> {
@@ -85,21 +105,39 @@ export class Fuzzer {
     return this.#child?.exitCode === null && this.#child.signalCode === null;
   }
 
-  play(input: Input): Promise<string | undefined> {
-    return play(this.#port, input);
+  play(input: Input, index = -1): Promise<string | undefined> {
+    return play(this.#port, input, (localPort) => this.#senders.set(localPort, index));
   }
 
   /** Says what is wrong with the server, which has nothing to do at the moment. */
   async checkServer(): Promise<string | undefined> {
     if (!this.#isAlive) return `the process died: ${this.#output}`;
     const problem = await this.play(PROBE);
-    return problem === undefined ? undefined : `a plain request: ${problem}`;
+    if (problem !== undefined) return `a plain request: ${problem}`;
+    let state = await this.#state();
+    for (let looks = 0; looks < LOOKS && isBusy(state); looks++) {
+      await delay(20);
+      state = await this.#state();
+    }
+    return isBusy(state) ? `the server keeps ${JSON.stringify(state)}` : undefined;
   }
 
-  async #state(): Promise<FuzzedState> {
-    this.#child?.send("state");
-    const [state] = await once(this.#child!, "message");
-    return state as FuzzedState;
+  #state(): Promise<FuzzedState> {
+    return new Promise((resolve) => {
+      this.#onState = resolve;
+      this.#child?.send("state");
+    });
+  }
+
+  /** What connections left behind, by the input that came over them. */
+  #takeProblems(seed: number): Finding[] {
+    const problems = this.#problems;
+    this.#problems = [];
+    return problems.map(({ problem, peerPort }) => ({
+      seed,
+      index: this.#senders.get(peerPort) ?? -1,
+      problem,
+    }));
   }
 
   /** Sends the inputs `first` to `first + count` of the seed, or as many as the time allows. */
@@ -109,20 +147,22 @@ export class Fuzzer {
     const findings: Finding[] = [];
     let index = first;
     let before: FuzzedState | undefined;
-    let after: FuzzedState = { heap: 0, rss: 0, connections: 0 };
+    let after = NOTHING;
     while (index < first + count && elapsed() < seconds && findings.length < 20) {
       const end = Math.min(first + count, index + ROUND);
       const begin = index;
       const lane = async (): Promise<void> => {
         while (index < end && elapsed() < seconds) {
           const number = index++;
-          const problem = await this.play(makeInput(seed, number));
+          const problem = await this.play(makeInput(seed, number), number);
           if (problem !== undefined) findings.push({ seed, index: number, problem });
           if (!this.#isAlive) return;
         }
       };
       await Promise.all(Array.from({ length: LANES }, lane));
       const problem = await this.checkServer();
+      findings.push(...this.#takeProblems(seed));
+      this.#senders.clear();
       if (problem !== undefined) {
         findings.push({ seed, index: begin, problem: `inputs ${begin} to ${index}: ${problem}` });
         break;
@@ -130,17 +170,28 @@ export class Fuzzer {
       after = await this.#state();
       // The first round fills tables and compiles code.
       before ??= after;
-      if (after.heap - before.heap > MAX_GROWTH) {
-        findings.push({ seed, index: begin, problem: `the heap grew to ${after.heap} bytes` });
-        break;
+      for (const kind of ["heap", "buffers"] as const) {
+        if (after[kind] - before[kind] <= MAX_GROWTH) continue;
+        findings.push({
+          seed,
+          index: begin,
+          problem: `${kind} grew from ${before[kind]} to ${after[kind]} bytes`,
+        });
       }
+      if (findings.length > 0) break;
     }
     return {
       inputs: index - first,
       findings,
       heapGrowth: after.heap - (before?.heap ?? 0),
+      bufferGrowth: after.buffers - (before?.buffers ?? 0),
       rssGrowth: after.rss - (before?.rss ?? 0),
       seconds: elapsed(),
     };
   }
+}
+
+/** Whether it has something left of what it was sent. */
+function isBusy({ connections, requests, queued }: FuzzedState): boolean {
+  return connections > 0 || requests > 0 || queued > 0;
 }

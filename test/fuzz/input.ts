@@ -1,4 +1,5 @@
 import * as wire from "../conformance/wire.ts";
+import { makeFlood } from "./floods.ts";
 import { Random } from "./random.ts";
 
 /** What one connection is sent, and how it ends. */
@@ -6,11 +7,16 @@ export interface Input {
   readonly bytes: Buffer;
   /** Where `bytes` is cut into writes. */
   readonly cuts: readonly number[];
-  readonly ending: "fin" | "reset" | "leave";
+  /** With `stay` it is the server that has to end. */
+  readonly ending: "fin" | "reset" | "leave" | "stay";
   /** Whether nothing was mutated: the answer must then be whole. */
   readonly isValid: boolean;
+  /** Whether responses are left unread until the server takes no more, or all is sent. */
+  readonly isUnread?: boolean;
 }
 
+/** The share of inputs that are floods. */
+const FLOODS = 0.08;
 const EMPTY: Buffer = Buffer.alloc(0);
 const IDS = [1, 1, 1, 2, 3, 255, 256, 65535, 0];
 const METHODS = ["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "get", "PRI", "", "G\u0000T"];
@@ -52,6 +58,7 @@ const URLS = ["/", "/read", "/stream", "/throw", "/break", "/destroy", "/late", 
 /** Makes the input with this number; the same seed and number make the same input. */
 export function makeInput(seed: number, index: number): Input {
   const random = new Random(seed, index);
+  if (random.chance(FLOODS)) return makeFlood(random);
   const records = makeSession(random);
   const isValid = random.chance(0.1);
   if (!isValid) {

@@ -6,8 +6,9 @@
  *   npm run fuzz -- --seed 7 --count 50000
  *   npm run fuzz -- --seed 7 --only 1234         one input again
  *
- * What is looked at: the process lives and prints nothing, a plain request is answered after each 2,000 inputs,
- * the heap stays bounded, connections are closed, and every byte of an answer is a record that may be there.
+ * What is looked at: every byte of an answer is a record that may be there, no connection has too much waiting, and
+ * its messages close with it; after each 2,000 inputs the process lives and has printed nothing, a plain request is
+ * answered, no connection, request or queued byte is left, and heap and Buffers are back where they were.
  * A finding is kept as a file of regressions/, which live.test.ts plays from then on.
  */
 import { writeFileSync } from "node:fs";
@@ -42,7 +43,7 @@ try {
   const mebibytes = (bytes: number): string => `${(bytes / 1_048_576).toFixed(1)} MiB`;
   console.log(
     `seed ${seed}: ${report.inputs} inputs in ${report.seconds.toFixed(0)} s, ${report.findings.length} findings, ` +
-      `heap ${mebibytes(report.heapGrowth)} and RSS ${mebibytes(report.rssGrowth)} above the first 2,000`,
+      `heap ${mebibytes(report.heapGrowth)}, Buffers ${mebibytes(report.bufferGrowth)} and RSS ${mebibytes(report.rssGrowth)} above the first 2,000`,
   );
   if (report.findings.length > 0 || fuzzer.output !== "") process.exitCode = 1;
 } finally {

@@ -2,16 +2,34 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
-import { createServer } from "../../src/index.ts";
+import { text } from "node:stream/consumers";
+import { type CGIFunction, createServer } from "../../src/index.ts";
+import { Accounts } from "./accounts.ts";
 
 /** What the process says of itself when it is asked. */
 export interface FuzzedState {
   readonly heap: number;
   readonly rss: number;
+  /** Bytes in Buffers. */
+  readonly buffers: number;
   readonly connections: number;
+  /** Requests whose `req` or `res` has not closed. */
+  readonly requests: number;
+  /** Bytes written that have not left. */
+  readonly queued: number;
 }
 
+/** What the process sends. */
+export type FuzzedMessage =
+  | { readonly port: number }
+  | { readonly state: FuzzedState }
+  /** What a connection left behind, and the port that it came from. */
+  | { readonly problem: string; readonly peerPort: number };
+
+const MAX_OUTPUT_LENGTH = 65_536;
+
 async function application(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  accounts.add(req, res);
   // Everything that a framework would look at must be readable.
   JSON.stringify([req.headers, req.rawHeaders, req.headersDistinct, req.url, req.socket.remoteAddress]);
   const { params, stderr } = req.socket as unknown as { params: object; stderr: NodeJS.WritableStream };
@@ -23,6 +41,14 @@ async function application(req: IncomingMessage, res: ServerResponse): Promise<v
       res.end(`read ${length}`);
       break;
     }
+    case "/on":
+      req.on("error", () => {});
+      req.on("data", () => res.writableEnded || res.end("accepted"));
+      break;
+    case "/hang":
+      // A peer that has ended its side may still wait for the response.
+      setTimeout(() => res.end("late"), 300);
+      break;
     case "/stream":
       Readable.from([Buffer.alloc(20_000, "s"), "", Buffer.alloc(70_000, "t")]).pipe(res);
       break;
@@ -46,17 +72,39 @@ async function application(req: IncomingMessage, res: ServerResponse): Promise<v
   }
 }
 
+const filter: CGIFunction = async ({ env, stdin, data }) => {
+  const lengths: number[] = [];
+  for (const [name, stream] of [
+    ["data", data],
+    ["stdin", stdin],
+  ] as const) {
+    if (env.REQUEST_URI === `/${name}` || env.REQUEST_URI === "/both")
+      lengths.push((await text(stream)).length);
+  }
+  return lengths;
+};
+
+const send = (message: FuzzedMessage): void => void process.send?.(message);
+const accounts = new Accounts(2 * MAX_OUTPUT_LENGTH + 65_536, (problem, peerPort) =>
+  send({ problem, peerPort }),
+);
 // No listener of any error event: no peer may bring an application down that has none.
 const server = createServer(
-  { connectionsCheckingInterval: 50, lingerTimeout: 100, beginTimeout: 2000 },
+  {
+    connectionsCheckingInterval: 50,
+    lingerTimeout: 100,
+    beginTimeout: 2000,
+    maxOutputLength: MAX_OUTPUT_LENGTH,
+    roles: { filter },
+  },
   application,
 );
-server.listen(0, "127.0.0.1", () => process.send?.((server.address() as AddressInfo).port));
+server.prependListener("connection", (socket) => accounts.open(socket));
+server.listen(0, "127.0.0.1", () => send({ port: (server.address() as AddressInfo).port }));
 process.on("message", () => {
-  server.getConnections((_error, connections) => {
-    globalThis.gc?.();
-    const { heapUsed, rss } = process.memoryUsage();
-    process.send?.({ heap: heapUsed, rss, connections });
-  });
+  globalThis.gc?.();
+  const { heapUsed, rss, arrayBuffers } = process.memoryUsage();
+  const { connections, requests, queued } = accounts;
+  send({ state: { heap: heapUsed, rss, buffers: arrayBuffers, connections, requests, queued } });
 });
 process.on("disconnect", () => process.exit());
