@@ -21,7 +21,7 @@ export interface OverFastCGIOptions {
  *
  * The server does not listen yet. While it listens, a FastCGI server on a free port of 127.0.0.1 does, too; it
  * closes with it, and does not keep the process alive. The FastCGI server's `requestError` event (a handler that
- * threw) is passed on.
+ * threw) is passed on where it has listeners; else the error is logged.
  *
  * @throws TypeError with Node's codes if `app` is no application, or an option of the server is unknown
  * @example
@@ -44,13 +44,19 @@ export function overFastCGI(app: RequestListener, options: OverFastCGIOptions = 
   // An http.Server can listen, close, and listen again: supertest does so for each request.
   server.on("listening", () => {
     const backend = startBackend(app, options.server);
-    backend.on("requestError", (...details) => server.emit("requestError", ...details));
+    const passOn = (event: string): void => {
+      if (event !== "requestError" || backend.listenerCount(event) > 0) return;
+      backend.on("requestError", (...details) => server.emit("requestError", ...details));
+    };
+    if (server.listenerCount("requestError") > 0) passOn("requestError");
+    server.on("newListener", passOn);
     gateway = once(backend, "listening").then(() => {
       const address = backend.address() as AddressInfo;
       return createGateway(address.port, { keepConn: true, ...options.gateway });
     });
     gateway.catch((error: Error) => server.emit("error", error));
     server.once("close", () => {
+      server.removeListener("newListener", passOn);
       backend.close();
       gateway?.then(
         ({ client }) => client.destroy(),

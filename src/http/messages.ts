@@ -8,7 +8,6 @@ import {
 } from "node:http";
 import type { Socket } from "node:net";
 import type { RequestHead } from "../cgi/request-head.ts";
-import { failRequest } from "./request-failure.ts";
 import type { RequestSocket } from "./request-socket.ts";
 
 // The channels on which node:http itself publishes, with the same messages; ServerResponse publishes its own
@@ -38,6 +37,8 @@ export function readMessageOptions(options: ServerOptions): MessageOptions {
   };
 }
 
+const OWN_MESSAGES: MessageOptions = readMessageOptions({});
+
 /**
  * Makes Node's own `req` and `res` for a request and emits `request` on the server.
  *
@@ -53,6 +54,29 @@ export function emitRequest(
   head: RequestHead,
   options: MessageOptions,
   listener?: RequestListener,
+): void {
+  try {
+    startRequest(server, socket, head, options, listener);
+  } catch (error) {
+    if (socket.response !== undefined) {
+      socket.fail(error);
+    } else if (options !== OWN_MESSAGES) {
+      // A class of the application's cannot be made: Node's own stand for it.
+      emitRequest(server, socket, head, OWN_MESSAGES, () => {
+        throw error;
+      });
+    } else {
+      throw error;
+    }
+  }
+}
+
+function startRequest(
+  server: Server,
+  socket: RequestSocket,
+  head: RequestHead,
+  options: MessageOptions,
+  listener: RequestListener | undefined,
 ): void {
   // RequestSocket stands for a net.Socket: node:http asks for no more than it has.
   const connection = socket as unknown as Socket;
@@ -81,12 +105,8 @@ export function emitRequest(
   }
   res.assignSocket(connection);
   res.on("finish", onFinish);
-  try {
-    if (listener === undefined) announceRequest(server, req, res);
-    else listener.call(server, req, res);
-  } catch (error) {
-    failRequest(server, error, req, res);
-  }
+  if (listener === undefined) announceRequest(server, req, res);
+  else listener.call(server, req, res);
 }
 
 /**

@@ -18,6 +18,7 @@ const LAST_DELAY = 1000;
 export class PieceBuffer {
   readonly #target: Readable;
   readonly #onFull: () => void;
+  readonly #onError: (error: unknown) => void;
   /** Pieces that the stream was given since it was last empty. */
   #count = 0;
   #held: Buffer | undefined = undefined;
@@ -25,10 +26,14 @@ export class PieceBuffer {
   #delay = FIRST_DELAY;
   #timer: NodeJS.Timeout | undefined = undefined;
 
-  /** @param onFull is called when the stream wants no more */
-  constructor(target: Readable, onFull: () => void) {
+  /**
+   * @param onFull is called when the stream wants no more
+   * @param onError is called with what a listener of the stream throws while pieces are handed over late
+   */
+  constructor(target: Readable, onFull: () => void, onError: (error: unknown) => void) {
     this.#target = target;
     this.#onFull = onFull;
+    this.#onError = onError;
   }
 
   push(chunk: Buffer): void {
@@ -58,7 +63,11 @@ export class PieceBuffer {
   /** Hands over what has waited for long enough; the next will wait longer. */
   flushLate(): void {
     this.#delay = Math.min(this.#delay * 2, LAST_DELAY);
-    this.#flush();
+    try {
+      this.#flush();
+    } catch (error) {
+      this.#onError(error);
+    }
   }
 
   #flush(): void {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { RequestHead } from "../cgi/request-head.ts";
 import { detach, PieceBuffer } from "./piece-buffer.ts";
+import { emitApart, failRequest } from "./request-failure.ts";
 import type { RequestConsumer, RequestTransport } from "./request-transport.ts";
 import { ResponseOutput } from "./response-output.ts";
 import { restoreDrain } from "./restore-drain.ts";
@@ -12,10 +13,12 @@ type WriteCallback = (error?: Error | null) => void;
 /** `ServerResponse.end()` sets `corked` here before it uncorks; nobody reads it. */
 const WRITABLE_STATE = { corked: 0 };
 
-/** What takes the place of a response that cannot be sent; as a CGI response. */
+/** What takes the place of a response that `res` cannot write; as a CGI response. */
 const ERROR_HEAD =
   "Status: 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 22\r\n\r\n";
 const ERROR_BODY = "Internal Server Error\n";
+/** HAProxy 2.6 crashes on FCGI_STDERR now and then. */
+const CRASHES_ON_STDERR = /^HAProxy [0-2]\./;
 
 /**
  * The browser's connection, as `req.socket` and `res.socket` show it: it carries one request.
@@ -23,6 +26,9 @@ const ERROR_BODY = "Internal Server Error\n";
  * It stands for a `net.Socket`, but is an EventEmitter with the members that node:http and the frameworks use:
  * a Duplex would cost a third of the whole request. What node:http writes into it is turned into a CGI answer,
  * gathered until the end of the tick, and handed to the transport in one piece.
+ *
+ * It is also where exceptions of the application stop: whatever the transport, a tick or a timer calls here that
+ * can run a listener or a callback fails this request alone, and never throws.
  */
 export class RequestSocket extends SocketFacts implements RequestConsumer {
   readonly server: Server;
@@ -48,6 +54,7 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
   /** `clientError` was emitted for this request. */
   #isReported = false;
   #hadError = false;
+  #hasFailed = false;
   #needsDrain = false;
   #callbacks: WriteCallback[] | undefined = undefined;
   #timer: NodeJS.Timeout | undefined = undefined;
@@ -85,24 +92,37 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
   }
 
   onStdin(chunk: Buffer): void {
+    if (this.#hasFailed) return;
     this.bytesRead += chunk.length;
     if (this.#timer !== undefined) this.#timer.refresh();
     const req = this.#req;
     if (req === undefined || req.destroyed) return;
-    if (this.#pieces !== undefined || req.readableLength > 0) {
-      this.#pieces ??= new PieceBuffer(req, () => this.transport.pause());
-      this.#pieces.push(chunk);
-    } else if (!req.push(req.readableFlowing ? chunk : detach(chunk))) {
-      this.transport.pause();
+    try {
+      if (this.#pieces !== undefined || req.readableLength > 0) {
+        this.#pieces ??= new PieceBuffer(
+          req,
+          () => this.transport.pause(),
+          (error) => this.fail(error),
+        );
+        this.#pieces.push(chunk);
+      } else if (!req.push(req.readableFlowing ? chunk : detach(chunk))) {
+        this.transport.pause();
+      }
+    } catch (error) {
+      this.fail(error);
     }
   }
 
   onStdinEnd(): void {
     const req = this.#req;
-    if (req === undefined || req.complete) return;
+    if (req === undefined || req.complete || this.#hasFailed) return;
     req.complete = true;
-    this.#pieces?.end();
-    if (!req.destroyed) req.push(null);
+    try {
+      this.#pieces?.end();
+      if (!req.destroyed) req.push(null);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   // Writing: node:http's HTTP comes in here.
@@ -114,7 +134,13 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
   ): boolean {
     if (typeof encoding === "function") return this.write(data, undefined, encoding);
     if (this.destroyed) {
-      if (callback) process.nextTick(callback, new Error("the request is over: nothing can be written"));
+      if (callback)
+        process.nextTick(
+          runCallback,
+          this,
+          callback,
+          new Error("the request is over: nothing can be written"),
+        );
       return false;
     }
     this.bytesWritten += data.length;
@@ -170,8 +196,8 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
     if (this.#callbacks !== undefined) {
       const callbacks = this.#callbacks;
       this.#callbacks = undefined;
-      if (this.transport.writableLength === 0) runCallbacks(callbacks);
-      else this.transport.whenSent(() => runCallbacks(callbacks));
+      if (this.transport.writableLength === 0) runCallbacks(this, callbacks);
+      else this.transport.whenSent(() => runCallbacks(this, callbacks));
     }
     if (this.#output.isChunked && this.#isHeldBack) this.#needsDrain = true;
     if (this.#needsDrain && !this.transport.awaitDrain()) this.onDrain();
@@ -189,8 +215,12 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
     const res = this.res;
     if (!this.#needsDrain || this.destroyed) return;
     this.#needsDrain = false;
-    this.emit("drain");
-    if (res !== undefined && !res.writableEnded) restoreDrain(res, this);
+    try {
+      this.emit("drain");
+      if (res !== undefined && !res.writableEnded) restoreDrain(res, this);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   /** Is called when `res` emits `finish`: what node:http does then for its own connections. */
@@ -266,14 +296,18 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
   #reportError(error: Error): void {
     if (this.#isReported) return;
     this.#isReported = true;
-    this.server.emit("clientError", error, this);
+    emitApart(this.server, "clientError", error, this);
   }
 
   /** Emits an error, which needs no listener, and tells the server of the first one. */
   emitError(error: Error): void {
     this.#hadError = true;
     this.#reportError(error);
-    if (this.listenerCount("error") > 0) this.emit("error", error);
+    try {
+      if (this.listenerCount("error") > 0) this.emit("error", error);
+    } catch (thrown) {
+      this.fail(thrown);
+    }
   }
 
   /** @param makeError gives the error for what was written and has not left */
@@ -285,7 +319,7 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
     const callbacks = this.#callbacks;
     this.#callbacks = undefined;
     if (callbacks !== undefined && !this.res?.writableEnded) {
-      for (const callback of callbacks) process.nextTick(callback, makeError());
+      for (const callback of callbacks) process.nextTick(runCallback, this, callback, makeError());
     }
   }
 
@@ -293,24 +327,45 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
   close(isAborted: boolean): void {
     const req = this.#req;
     if (isAborted && req !== undefined && (!this.#isFinished || !req.complete)) req.destroy(resetError());
-    if (!isAborted && req?.complete) {
+    if (!isAborted && (req?.complete || this.#hasFailed)) {
       this.destroyed = true;
       this.readable = false;
       this.writable = false;
+      // Who still waits for the body of a failed request hears that it ends here.
+      if (this.#hasFailed && !req?.readableEnded) req?.destroy(resetError());
     }
     if (this.#isClosed) return;
     this.#isClosed = true;
-    // `res` hears it by its own listener, set by assignSocket().
-    this.emit("close", this.#hadError);
+    try {
+      // `res` hears it by its own listener, set by assignSocket().
+      this.emit("close", this.#hadError);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
-  /** Fails the request because of what the application wrote. */
+  /** Fails the request because of what one of its listeners or callbacks threw. */
   fail(error: unknown): void {
-    this.endWithError();
-    if (this.#req !== undefined) this.server.emit("requestError", error, this.#req, this.res);
+    const { res } = this;
+    if (this.#req === undefined || res === undefined) return;
+    failRequest(this.server, error, this.#req, res);
   }
 
-  /** Sends 500 in the place of the response; cuts it off if its head is written. */
+  /** Does what `finish` is heard for, where a listener that came before ours threw. */
+  finishFailed(): void {
+    if (this.#hasFailed && this.res?.writableFinished) this.onFinish();
+  }
+
+  get sharesStderr(): boolean {
+    return this.transport.sharesStderr ?? false;
+  }
+
+  stopDelivery(): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.transport.resume();
+  }
+
   endWithError(): void {
     if (this.destroyed) return;
     if (this.#output.isHeadWritten) {
@@ -322,6 +377,11 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
     this.transport.flush(true);
     // As late as the `close` of a net.Socket, which waits for its handle.
     setImmediate(closeDestroyed, this);
+  }
+
+  logError(text: string): void {
+    if (!CRASHES_ON_STDERR.test(this.head.serverSoftware))
+      this.transport.writeStderr(Buffer.from(text), ignore);
   }
 
   setTimeout(milliseconds: number, callback?: () => void): this {
@@ -340,11 +400,15 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
 
   /** Does what node:http does when its connection has been idle for too long. */
   onTimeout(): void {
-    const isHeardByReq = this.#req !== undefined && !this.#req.complete && this.#req.emit("timeout", this);
-    const isHeardByRes = this.res?.emit("timeout", this) ?? false;
-    const isHeardByServer = this.server.emit("timeout", this);
-    if (!isHeardByReq && !isHeardByRes && !isHeardByServer) this.destroy();
-    this.emit("timeout");
+    try {
+      const isHeardByReq = this.#req !== undefined && !this.#req.complete && this.#req.emit("timeout", this);
+      const isHeardByRes = this.res?.emit("timeout", this) ?? false;
+      const isHeardByServer = this.server.emit("timeout", this);
+      if (!isHeardByReq && !isHeardByRes && !isHeardByServer) this.destroy();
+      this.emit("timeout");
+    } catch (error) {
+      this.fail(error);
+    }
   }
 }
 
@@ -352,6 +416,8 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
 function hasReader(req: IncomingMessage): boolean {
   return req.readableFlowing === true || req.listenerCount("data") > 0 || req.listenerCount("readable") > 0;
 }
+
+function ignore(): void {}
 
 function flushSocket(socket: RequestSocket): void {
   socket.flush();
@@ -373,8 +439,18 @@ function onTimeout(socket: RequestSocket): void {
   socket.onTimeout();
 }
 
-function runCallbacks(callbacks: WriteCallback[]): void {
-  for (const callback of callbacks) callback();
+function runCallbacks(socket: RequestSocket, callbacks: WriteCallback[]): void {
+  for (const callback of callbacks) runCallback(socket, callback);
+  socket.finishFailed();
+}
+
+function runCallback(socket: RequestSocket, callback: WriteCallback, error?: Error): void {
+  try {
+    if (error === undefined) callback();
+    else callback(error);
+  } catch (thrown) {
+    socket.fail(thrown);
+  }
 }
 
 /** The error of node:http's parser when a connection ends in mid-body. */

@@ -34,6 +34,8 @@ export interface RequestTransport {
   flush(isComplete: boolean): void;
   /** Calls back once all that was handed over has left the process, or the connection has gone. */
   whenSent(callback: () => void): void;
+  /** Whether `writeStderr()` writes to the stderr of this process. */
+  readonly sharesStderr?: boolean;
   /** Sends a chunk of FCGI_STDERR at once; calls back when it has left, or with an error if the request is over. */
   writeStderr(chunk: Uint8Array, callback: (error?: Error | null) => void): void;
   /** Stops and restarts reading of the body. */
@@ -66,4 +68,6 @@ export interface RequestConsumer {
   onAbort(error?: Error, isReported?: boolean): void;
   /** Whether the rest of the body, after the answer, still has somebody who reads it. */
   readonly isReading?: boolean;
+  /** A listener of the application threw, outside of the consumer. */
+  fail?(error: unknown): void;
 }

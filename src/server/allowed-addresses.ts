@@ -1,4 +1,5 @@
 import { BlockList, isIP, type Server, Socket } from "node:net";
+import { rethrowApart } from "../http/request-failure.ts";
 import { argumentError, describeValue } from "./argument-error.ts";
 
 /** Addresses (`192.0.2.1`, `2001:db8::1`) and networks (`192.0.2.0/24`, `2001:db8::/32`), or a list of Node's own. */
@@ -72,7 +73,13 @@ function createAddressFilter(
     // What IPv4 looks like to a socket that takes both.
     const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/i, "");
     const family = isIP(address) === 6 ? "ipv6" : "ipv4";
-    return lists.every((list) => list.check(address, family));
+    try {
+      return lists.every((list) => list.check(address, family));
+    } catch (error) {
+      // A list of the application's own: who cannot be looked up is not let in.
+      rethrowApart(error);
+      return false;
+    }
   };
 }
 

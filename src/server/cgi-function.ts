@@ -2,9 +2,8 @@ import { EventEmitter } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Readable, Writable } from "node:stream";
 import { socketOf } from "../http/raw-request.ts";
-import { failRequest } from "../http/request-failure.ts";
+import { failRequest, logHeadError } from "../http/request-failure.ts";
 import { isBody } from "../http/send-body.ts";
-import { FastCGIError } from "../protocol/errors.ts";
 import { AuthorizerContext, CGIContext } from "./cgi-context.ts";
 import { checkHandler } from "./check-application.ts";
 
@@ -80,13 +79,13 @@ function listenWith<C extends CGIContext>(
       if (hasFailed || (res.closed && !res.writableFinished)) return;
       hasFailed = true;
       const server = this instanceof EventEmitter ? this : socketOf(req)?.server;
-      // A CGI program's errors are in the web server's log: the head's always, others where nobody listens.
-      const isHeadError = error instanceof FastCGIError && error.code === "ERR_FCGI_HEAD";
-      if (isHeadError || (next === undefined && !server?.listenerCount("requestError"))) {
-        context.stderr.write(`${isHeadError ? error.message : describe(error)}\n`);
+      if (next === undefined) {
+        failRequest(server, error, req, res);
+      } else {
+        // The framework reports it; what is wrong with a head is in the web server's log all the same.
+        logHeadError(server, error, req);
+        next(error);
       }
-      if (next !== undefined) next(error);
-      else failRequest(server, error, req, res);
     };
     const context = new Context(req, res, fail);
     const listeners = stdinListeners(req);
@@ -118,8 +117,4 @@ function stdinListeners(req: IncomingMessage): number {
 
 function isHandlerClass(handler: CGIFunction | FastCGIHandlerClass): handler is FastCGIHandlerClass {
   return handler.prototype instanceof FastCGIHandler;
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

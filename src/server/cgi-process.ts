@@ -8,7 +8,6 @@ import { emitRequest, readMessageOptions } from "../http/messages.ts";
 import type { RequestConsumer, RequestTransport } from "../http/request-transport.ts";
 import { createRequestSocket } from "../http/secure-request-socket.ts";
 import { Role } from "../protocol/constants.ts";
-import { FastCGIError } from "../protocol/errors.ts";
 import { encodeNameValuePairs } from "../protocol/name-value.ts";
 import { checkApplication } from "./check-application.ts";
 import { checkServerOptions } from "./check-options.ts";
@@ -24,7 +23,7 @@ import { createServer, type FastCGIServer } from "./server.ts";
  * answer has stdout for itself. `req.url` is the target without SCRIPT_NAME, as the program has its place in the
  * URL; the `mount` option says otherwise. The request's variables are the meta-variables alone; HTTP_PROXY, which is a
  * header field of the client's (httpoxy), is deleted from `process.env`. Errors that no `requestError` listener hears
- * are written to stderr.
+ * are written to stderr, once.
  *
  * @param options those of the server that matter for a single request
  * @returns a server that does not listen; it emits `request`, `requestError` and `close` as any other
@@ -46,11 +45,6 @@ export function startCGI(app: RequestListener, options: FastCGIServerOptions): F
     server.emit("close");
     // What is open still, a pool of connections for instance, must not keep the web server waiting.
     setImmediate(() => process.exit(request.appStatus || (process.exitCode ?? 0)));
-  });
-  server.on("requestError", (error: unknown) => {
-    const isToldAlready = error instanceof FastCGIError && error.code === "ERR_FCGI_HEAD";
-    if (server.listenerCount("requestError") > 1 || isToldAlready) return;
-    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   });
   // The caller's next lines may add listeners and routes.
   setImmediate(() => start(server, request, options));
@@ -91,6 +85,7 @@ function bodyLength(head: RequestHead): number {
 class ProcessRequest implements RequestTransport {
   readonly role = Role.RESPONDER;
   readonly params: Buffer = readEnvironment();
+  readonly sharesStderr = true;
   consumer: RequestConsumer | undefined = undefined;
   appStatus = 0;
   /** Bytes of the body that are still to come. */

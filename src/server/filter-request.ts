@@ -40,10 +40,14 @@ export class FilterRequest implements RequestTransport, RequestConsumer {
         transport.resume();
       },
     });
-    this.#pieces = new PieceBuffer(this.data, () => {
-      this.#wantsData = false;
-      if (!this.#wantsStdin) transport.pause();
-    });
+    this.#pieces = new PieceBuffer(
+      this.data,
+      () => {
+        this.#wantsData = false;
+        if (!this.#wantsStdin) transport.pause();
+      },
+      (error) => this.#fail(error),
+    );
     // Who does not read it need not hear that it broke off.
     this.data.on("error", () => {});
   }
@@ -117,13 +121,27 @@ export class FilterRequest implements RequestTransport, RequestConsumer {
   onData(chunk: Buffer): void {
     if (this.data.destroyed) return;
     if (!this.#wantsData) this.#dataAhead += chunk.length;
-    this.#pieces.push(chunk);
+    try {
+      this.#pieces.push(chunk);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
     this.#checkAhead();
   }
   onDataEnd(): void {
     this.#wantsData = false;
-    this.#pieces.end();
-    this.data.push(null);
+    try {
+      this.#pieces.end();
+      this.data.push(null);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+  /** A listener of `data` threw: it hears no more. */
+  #fail(error: unknown): void {
+    this.data.destroy();
+    this.consumer?.fail?.(error);
   }
   #checkAhead(): void {
     if (this.#stdinAhead + this.#dataAhead <= this.#maxAhead) return;

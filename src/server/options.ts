@@ -126,6 +126,13 @@ export interface FastCGIServerOptions extends ServerOptions {
    */
   allowedAddresses?: AllowedAddresses | undefined;
   /**
+   * Whether an error of the application that no `requestError` listener hears is written to the stderr of the
+   * process and, with method and URL, to the web server's error log (FCGI_STDERR; not to HAProxy 2, which may crash
+   * on it). It can be changed later, as a property of the server.
+   * @defaultValue true
+   */
+  logErrors?: boolean | undefined;
+  /**
    * How often the time-outs above are looked at: they are exact to this.
    * @defaultValue 1000
    */
@@ -184,7 +191,7 @@ const POSITIVE: ReadonlySet<string> = new Set([
 const OTHERS: Record<
   Exclude<keyof FastCGIServerOptions, keyof ServerOptions | keyof ServerSettings>,
   true
-> = { roles: true, mount: true, allowedAddresses: true, forwarded: true };
+> = { roles: true, mount: true, allowedAddresses: true, forwarded: true, logErrors: true };
 
 /** Names of the options that a FastCGI server has, and node:http may have, too. */
 export const FASTCGI_OPTIONS: readonly string[] = [...Object.keys(DEFAULTS), ...Object.keys(OTHERS)];

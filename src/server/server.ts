@@ -1,14 +1,10 @@
-import { type RequestListener, Server } from "node:http";
+import type { RequestListener } from "node:http";
 import type { Socket } from "node:net";
-import {
-  addTransferEncoding,
-  type HeadLimits,
-  type RequestHead,
-  readRequestHead,
-} from "../cgi/request-head.ts";
-import type { ApplicationLimits } from "../connection/application-request.ts";
+import { addTransferEncoding, type HeadLimits, RequestHead, readRequestHead } from "../cgi/request-head.ts";
+import { type ApplicationLimits, NO_BYTES } from "../connection/application-request.ts";
+import { CapturingServer } from "../http/capturing-server.ts";
 import { emitRequest, type MessageOptions, readMessageOptions } from "../http/messages.ts";
-import { watchListener } from "../http/request-failure.ts";
+import { describeError, emitApart, isSilent, logProcessError } from "../http/request-failure.ts";
 import { RequestSocket } from "../http/request-socket.ts";
 import { createRequestSocket } from "../http/secure-request-socket.ts";
 import { Role, ValueName } from "../protocol/constants.ts";
@@ -36,11 +32,14 @@ const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"
  * An `http.Server` whose connections speak FastCGI: it can stand wherever `http.createServer()` stands.
  *
  * Events as of `http.Server`, and some beside them: `connection` (socket) before each `request`, with the socket of
- * that request, as one connection to the web server may carry the requests of many clients; `clientError` (error, socket) when a web server breaks the protocol or
- * a limit, after its connection was destroyed; `requestError` (error, req, res) when an application throws or
- * rejects, after the 500 was sent or the answer cut off. Neither needs a listener.
+ * that request, as one connection to the web server may carry the requests of many clients; `clientError` (error,
+ * socket) when a web server breaks the protocol or a limit, after its connection was destroyed; `requestError` (error,
+ * req, res) when an application throws or rejects, after the 500 was sent or the answer cut off; without a listener the
+ * error is logged. Neither needs a listener.
  */
-export class FastCGIServer extends Server {
+export class FastCGIServer extends CapturingServer {
+  /** Whether errors of the application that no `requestError` listener hears are logged; the option's value. */
+  logErrors: boolean;
   readonly #owner: ServerConnections;
 
   /**
@@ -58,6 +57,7 @@ export class FastCGIServer extends Server {
     this.headersTimeout = settings.headersTimeout;
     this.requestTimeout = settings.requestTimeout;
     this.keepAliveTimeout = settings.keepAliveTimeout;
+    this.logErrors = given.logErrors ?? true;
     this.#owner = new ServerConnections(this, settings, given);
     if (app) this.on("request", app);
   }
@@ -71,15 +71,6 @@ export class FastCGIServer extends Server {
       return super.emit(event as string, ...args);
     this.#owner.add(args[0] as Socket);
     return true;
-  }
-
-  /** Adds a listener; `request` listeners that reject do not end the process: see `requestError`. */
-  override on(event: string | symbol, listener: (...args: never[]) => void): this {
-    return super.on(event as string, watchListener(this, event, listener) as (...args: unknown[]) => void);
-  }
-
-  override addListener(event: string | symbol, listener: (...args: never[]) => void): this {
-    return this.on(event, listener);
   }
 
   /**
@@ -204,7 +195,9 @@ class ServerConnections implements ConnectionOwner {
 
   onConnectionError(error: Error, socket: Socket): void {
     this.#log?.failed(error);
-    this.#server.emit("clientError", error, socket);
+    emitApart(this.#server, "clientError", error, socket);
+    // Not the peer's fault, but ours.
+    if (!(error instanceof FastCGIError) && !isSilent(this.#server)) logProcessError(describeError(error));
   }
 
   onForeignProtocol(protocol: ForeignProtocol, error: Error, connection: FastCGIConnection): void {
@@ -284,7 +277,9 @@ class ServerConnections implements ConnectionOwner {
     try {
       head = readRequestHead(request.params, this.#headLimits);
     } catch (error) {
-      this.#reject(request, 400, error instanceof ProtocolError ? error.message : String(error));
+      request.params = NO_BYTES;
+      if (error instanceof ProtocolError) this.#reject(request, 400, error.message);
+      else this.#fail(request, error);
       return;
     }
     // h2o 2.2 ends itself (an assertion) when a kept connection is free before it has written all of an upload.
@@ -304,15 +299,28 @@ class ServerConnections implements ConnectionOwner {
   #reject(request: FastCGIRequest, statusCode: number, message: string, head?: RequestHead): void {
     refuse(request, statusCode, message, head?.method);
     const error = new ProtocolError("ERR_FCGI_PARAMS", `request ${request.requestId}: ${message}`);
-    this.#server.emit("clientError", error, request.connection.socket);
+    emitApart(this.#server, "clientError", error, request.connection.socket);
+  }
+
+  /** Fails a request that no application has seen, because of an error that is not the peer's. */
+  #fail(request: FastCGIRequest, error: unknown): void {
+    const head = new RequestHead();
+    const socket = new RequestSocket(this.#server, request, head);
+    emitRequest(this.#server, socket, head, this.#messageOptions, () => {
+      throw error;
+    });
   }
 
   #dispatch(request: FastCGIRequest, head: RequestHead): void {
-    const transport = this.#routing === undefined ? request : this.#routing.transport(request, head);
-    const listener = this.#routing?.listener(request.role, head, this.#server);
-    const socket = createRequestSocket(this.#server, transport, head);
-    request.stdinRemaining = head.contentLength;
-    emitRequest(this.#server, socket, head, this.#messageOptions, listener);
+    try {
+      const transport = this.#routing === undefined ? request : this.#routing.transport(request, head);
+      const listener = this.#routing?.listener(request.role, head, this.#server);
+      const socket = createRequestSocket(this.#server, transport, head);
+      request.stdinRemaining = head.contentLength;
+      emitRequest(this.#server, socket, head, this.#messageOptions, listener);
+    } catch (error) {
+      this.#fail(request, error);
+    }
     if (head.contentLength === 0) request.consumer?.onStdinEnd();
   }
 

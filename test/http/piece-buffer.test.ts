@@ -8,7 +8,7 @@ import { detach, PieceBuffer } from "../../src/http/piece-buffer.ts";
 class Target extends Readable {
   pieces = 0;
   full = 0;
-  readonly buffer: PieceBuffer = new PieceBuffer(this, () => this.full++);
+  readonly buffer: PieceBuffer = new PieceBuffer(this, () => this.full++, assert.ifError);
   override _read(): void {}
   override push(chunk: Buffer | null): boolean {
     this.pieces++;
