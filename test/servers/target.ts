@@ -15,7 +15,7 @@ export const shortSuite: SuiteOptions = {
   big: false,
   only: new RegExp(
     "^(passes (the method|a URL with|every|a small chunked|a chunked|an empty|on what|Authorization)|tells |" +
-      "gives (Express|no success)|keeps a body|sends (server-sent|the head at|20 MB|the final)|refuses a body|" +
+      "delivers |gives (Express|no success)|keeps a body|sends (server-sent|the head at|20 MB|the final)|refuses a body|" +
       "does not let|answers (413|500|50 |10 |100 |HEAD|other|requests|a client)|survives|multer takes|" +
       "cannot be desynchronised by Content-Length|res\\.(sendFile|redirect)|asks the application|express.json)",
   ),

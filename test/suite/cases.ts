@@ -3,6 +3,7 @@ import { endings } from "./cases/endings.ts";
 import { files } from "./cases/files.ts";
 import { frameworks } from "./cases/frameworks.ts";
 import { heads } from "./cases/heads.ts";
+import { lateBodies } from "./cases/late-bodies.ts";
 import { requestBodies } from "./cases/request-bodies.ts";
 import { requestFields } from "./cases/request-fields.ts";
 import { requestLine } from "./cases/request-line.ts";
@@ -17,6 +18,7 @@ export const cases: readonly Case[] = [
   ...requestFields,
   ...spoofing,
   ...requestBodies,
+  ...lateBodies,
   ...heads,
   ...writing,
   ...streaming,

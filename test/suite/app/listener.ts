@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { echo, reportBody } from "./echo.ts";
 import { endings } from "./endings.ts";
+import { lateBodies } from "./late-body.ts";
 import { responses } from "./responses.ts";
 import { type Exchange, exchangeOf, noteEvents } from "./state.ts";
 import { streams } from "./streams.ts";
@@ -20,6 +21,7 @@ const behaviours: Record<string, Behaviour> = {
   ...responses,
   ...streams,
   ...endings,
+  ...lateBodies,
   body: ({ req, res }) => reportBody(req, res),
   /** Notes that it was reached at all. */
   reached({ res, exchange }) {

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readers } from "../app/late-body.ts";
+import { pattern } from "../app/streams.ts";
+import { newExchange, open, type RequestToSend, sendOn } from "../request.ts";
+import type { Case, CaseContext } from "../target.ts";
+
+/** Sends a body that the application reads after its response, and gives what it notes of it. */
+async function readLate(t: CaseContext, by: string, body: Partial<RequestToSend>): Promise<string[]> {
+  const exchange = newExchange(t);
+  const path = exchange.path("late", `by=${encodeURIComponent(by)}`);
+  const connection = await open(t);
+  // node:http closes a connection that the client does not keep after the response, and whatever is on its way.
+  const sent = sendOn(connection, t, { method: "POST", path, ...body }).catch(() => {});
+  assert.equal((await connection.answer()).body.toString(), "accepted");
+  const { events } = await exchange.noted("over");
+  connection.destroy();
+  await sent;
+  return events;
+}
+
+const whole = (body: Buffer): string[] => [
+  `end ${body.length} ${createHash("sha256").update(body).digest("hex")}`,
+  "over",
+];
+
+export const lateBodies: readonly Case[] = [
+  ...Object.keys(readers).flatMap((by): Case[] => [
+    {
+      name: `delivers a body of 1,000 bytes that is read after the response by ${by}`,
+      async run(t) {
+        const body = pattern(1000);
+        assert.deepEqual(await readLate(t, by, { body }), whole(body));
+      },
+    },
+    {
+      name: `delivers a chunked body of 1,000 bytes that is read after the response by ${by}`,
+      async run(t) {
+        const body = pattern(1000);
+        assert.deepEqual(await readLate(t, by, { chunks: [body] }), whole(body));
+      },
+    },
+    {
+      name: `delivers a body of 3 MB that is read after the response by ${by}, or tells that it is cut off`,
+      async run(t) {
+        const body = pattern(3_000_000);
+        const events = await readLate(t, by, { body });
+        // A front end that has the whole response may send no more of the body.
+        if (events[0] !== "cut" || t.frontEnd === "node:http") assert.deepEqual(events, whole(body));
+      },
+    },
+  ]),
+];
