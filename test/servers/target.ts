@@ -112,7 +112,8 @@ async function startApplication(app: AppName, backend: Backend): Promise<Applica
     };
   }
   const control = await startControl();
-  const server = createServer(createContractApp(app));
+  // Short, as some servers send no more of a body whose response they have, and keep the connection.
+  const server = createServer({ stdinTimeout: 3000 }, createContractApp(app));
   server.on("requestError", () => {});
   const socket = path.join(folder, "app.sock");
   const port = await listen(server, backend === "unix" ? socket : 0);

@@ -40,14 +40,15 @@ export const lateBodies: readonly Case[] = [
         assert.deepEqual(await readLate(t, by, { chunks: [body] }), whole(body));
       },
     },
-    {
-      name: `delivers a body of 3 MB that is read after the response by ${by}, or tells that it is cut off`,
-      async run(t) {
-        const body = pattern(3_000_000);
-        const events = await readLate(t, by, { body });
-        // A front end that has the whole response may send no more of the body.
-        if (events[0] !== "cut" || t.frontEnd === "node:http") assert.deepEqual(events, whole(body));
-      },
-    },
   ]),
+  {
+    name: "delivers a body of 1 MB that is read after the response, or tells that it is cut off",
+    async run(t) {
+      const body = pattern(1024 * 1024);
+      const events = await readLate(t, "pipe", { body });
+      // A front end that has the whole response may send no more of the body. Some keep the connection all the same,
+      // and only stdinTimeout tells.
+      if (events[0] !== "cut" || t.frontEnd === "node:http") assert.deepEqual(events, whole(body));
+    },
+  },
 ];
