@@ -250,6 +250,7 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
         "passes a chunked body of 200 KB without Content-Length",
         "passes an empty chunked body",
         "passes a chunked body with extensions and trailers",
+        "delivers a chunked body of 1,000 bytes that is read after the response",
         "express.json() parses a chunked body",
         "multer takes a chunked form",
         "answers requests of all kinds one after another on one connection",

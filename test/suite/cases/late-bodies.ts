@@ -25,22 +25,23 @@ const whole = (body: Buffer): string[] => [
 ];
 
 export const lateBodies: readonly Case[] = [
-  ...Object.keys(readers).flatMap((by): Case[] => [
-    {
-      name: `delivers a body of 1,000 bytes that is read after the response by ${by}`,
-      async run(t) {
-        const body = pattern(1000);
-        assert.deepEqual(await readLate(t, by, { body }), whole(body));
-      },
+  {
+    name: "delivers a body of 1,000 bytes that is read after the response",
+    async run(t) {
+      const body = pattern(1000);
+      for (const by of Object.keys(readers))
+        assert.deepEqual(await readLate(t, by, { body }), whole(body), by);
     },
-    {
-      name: `delivers a chunked body of 1,000 bytes that is read after the response by ${by}`,
-      async run(t) {
-        const body = pattern(1000);
-        assert.deepEqual(await readLate(t, by, { chunks: [body] }), whole(body));
-      },
+  },
+  {
+    name: "delivers a chunked body of 1,000 bytes that is read after the response",
+    async run(t) {
+      const body = pattern(1000);
+      for (const by of Object.keys(readers)) {
+        assert.deepEqual(await readLate(t, by, { chunks: [body] }), whole(body), by);
+      }
     },
-  ]),
+  },
   {
     name: "delivers a body of 1 MB that is read after the response, or tells that it is cut off",
     async run(t) {
