@@ -81,6 +81,13 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
   nginx: [
     relative,
     { ...options, expect: "400", reason: "It refuses the asterisk" },
+    {
+      cases: ["example.com:8080", "EXAMPLE.Com:80", "[::1]:8080"].map(
+        (host) => `passes Host: ${host} as it is`,
+      ),
+      expect: "the host without its port, in lower case",
+      reason: "Debian's fastcgi_params sends HTTP_HOST=$host: examples/nginx has the other choices",
+    },
     { ...noHost, reason: "Debian's fastcgi_params sends HTTP_HOST=$host, which falls back to server_name" },
     {
       ...storesUploads,
