@@ -69,9 +69,6 @@ const throwing: Record<string, (response: FastCGIResponse) => void> = {
     stderr.on("data", fail);
     body.resume();
   },
-  "write() of a destination": ({ body }) => {
-    body.pipe(Object.assign(new http.OutgoingMessage(), { write: fail }));
-  },
 };
 
 function fail(): never {
