@@ -12,7 +12,7 @@ import { encodeNameValuePairs } from "../protocol/name-value.ts";
 import { checkApplication } from "./check-application.ts";
 import { checkServerOptions } from "./check-options.ts";
 import { type FastCGIServerOptions, readHeadLimits, readOptions } from "./options.ts";
-import { refuse } from "./refusal.ts";
+import { reject } from "./refusal.ts";
 import { createRouting, emitMounted } from "./routing.ts";
 import { createServer, type FastCGIServer } from "./server.ts";
 
@@ -56,7 +56,7 @@ function start(server: FastCGIServer, request: ProcessRequest, options: FastCGIS
   const limits = { ...readHeadLimits(options, readOptions(options)), maxPairs: Number.POSITIVE_INFINITY };
   const head = readRequestHead(request.params, limits);
   if (head.problem !== undefined) {
-    refuse(request, head.problem.statusCode, head.problem.message, head.method);
+    reject(server, request, head, head.problem);
     return;
   }
   const socket = createRequestSocket(server, request, head);

@@ -1,6 +1,12 @@
 import type { RequestListener } from "node:http";
 import type { Socket } from "node:net";
-import { addTransferEncoding, type HeadLimits, RequestHead, readRequestHead } from "../cgi/request-head.ts";
+import {
+  addTransferEncoding,
+  type HeadLimits,
+  type HeadProblem,
+  RequestHead,
+  readRequestHead,
+} from "../cgi/request-head.ts";
 import { type ApplicationLimits, NO_BYTES } from "../connection/application-request.ts";
 import { CapturingServer } from "../http/capturing-server.ts";
 import { emitRequest, type MessageOptions, readMessageOptions } from "../http/messages.ts";
@@ -20,7 +26,7 @@ import type { FastCGIRequest } from "./fastcgi-request.ts";
 import { answerHTTP, type ForeignProtocol, reportForeignProtocol } from "./foreign-protocol.ts";
 import { listenOn } from "./listen.ts";
 import { type FastCGIServerOptions, readHeadLimits, readOptions, type ServerSettings } from "./options.ts";
-import { refuse } from "./refusal.ts";
+import { refuse, reject } from "./refusal.ts";
 import { createRouting, type Routing, rolesOf } from "./routing.ts";
 import { Sweeper } from "./sweeper.ts";
 import type { ListenArguments } from "./target.ts";
@@ -33,9 +39,10 @@ const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"
  *
  * Events as of `http.Server`, and some beside them: `connection` (socket) before each `request`, with the socket of
  * that request, as one connection to the web server may carry the requests of many clients; `clientError` (error,
- * socket) when a web server breaks the protocol or a limit, after its connection was destroyed; `requestError` (error,
- * req, res) when an application throws or rejects, after the 500 was sent or the answer cut off; without a listener the
- * error is logged. Neither needs a listener.
+ * socket) when a web server breaks the protocol or a limit, after its connection was destroyed, or when one request is
+ * at fault: the socket then stands for this request, and what is written to it is its response; without a listener that
+ * is 400 or 431 without a body; `requestError` (error, req, res) when an application throws or rejects, after the 500
+ * was sent or the answer cut off; without a listener the error is logged. Neither needs a listener.
  */
 export class FastCGIServer extends CapturingServer {
   /** Whether errors of the application that no `requestError` listener hears are logged; the option's value. */
@@ -262,15 +269,17 @@ class ServerConnections implements ConnectionOwner {
   }
 
   /** A real response: FCGI_END_REQUEST with OVERLOADED becomes an empty 200 behind Apache and hangs HAProxy. */
-  #refuseOverload(request: FastCGIRequest, head?: RequestHead): void {
-    refuse(request, 503, "the server has too many open requests", head?.method);
+  #refuseOverload(request: FastCGIRequest, head: RequestHead = new RequestHead()): void {
+    const message = "the server has too many open requests";
+    refuse(this.#server, request, head, { statusCode: 503, message });
   }
 
   onRequest(request: FastCGIRequest): void {
     this.#count(request);
     this.#log?.begun(request);
     if (request.isTooLarge) {
-      refuse(request, 431, `params exceed ${this.#settings.maxParamsLength} bytes`);
+      const message = `params exceed ${this.#settings.maxParamsLength} bytes`;
+      this.#reject(request, { statusCode: 431, message });
       return;
     }
     let head: RequestHead;
@@ -278,7 +287,7 @@ class ServerConnections implements ConnectionOwner {
       head = readRequestHead(request.params, this.#headLimits);
     } catch (error) {
       request.params = NO_BYTES;
-      if (error instanceof ProtocolError) this.#reject(request, 400, error.message);
+      if (error instanceof ProtocolError) this.#reject(request, { statusCode: 400, message: error.message });
       else this.#fail(request, error);
       return;
     }
@@ -288,7 +297,7 @@ class ServerConnections implements ConnectionOwner {
     if (this.#openRequests > this.#settings.maxRequests) {
       this.#refuseOverload(request, head);
     } else if (problem !== undefined) {
-      this.#reject(request, problem.statusCode, problem.message, head);
+      this.#reject(request, problem, head);
     } else if (mayHaveBody(head) && request.role === Role.RESPONDER) {
       this.#defer(request, head);
     } else {
@@ -296,10 +305,10 @@ class ServerConnections implements ConnectionOwner {
     }
   }
 
-  #reject(request: FastCGIRequest, statusCode: number, message: string, head?: RequestHead): void {
-    refuse(request, statusCode, message, head?.method);
-    const error = new ProtocolError("ERR_FCGI_PARAMS", `request ${request.requestId}: ${message}`);
-    emitApart(this.#server, "clientError", error, request.connection.socket);
+  #reject(request: FastCGIRequest, problem: HeadProblem, head: RequestHead = new RequestHead()): void {
+    // A listener may take its time: what waits for it is limited, too.
+    if (this.#openRequests > this.#settings.maxRequests) this.#refuseOverload(request, head);
+    else reject(this.#server, request, head, problem, `request ${request.requestId}`);
   }
 
   /** Fails a request that no application has seen, because of an error that is not the peer's. */

@@ -1,8 +1,11 @@
-/** The application of exceptions.test.ts with an `uncaughtException` handler. It tells its state over IPC. */
+/**
+ * The application of exceptions.test.ts with an `uncaughtException` handler. It tells its state over IPC. With the
+ * argument `clientError` it has a listener of that name that throws.
+ */
 import { type EventEmitter, once } from "node:events";
 import type { AddressInfo, Socket } from "node:net";
 import { createServer } from "../../src/index.ts";
-import { failingApp } from "./failures.ts";
+import { failingApp, throwSecret } from "./failures.ts";
 
 const heard: string[] = [];
 const uncaught: string[] = [];
@@ -14,6 +17,7 @@ const server = createServer({ maxRequests: 3 }, (req, res) => {
   return failingApp(req, res);
 });
 server.on("requestError", (error: Error) => heard.push(error.message));
+if (process.argv[2] === "clientError") server.on("clientError", throwSecret);
 const sockets = new Set<Socket>();
 server.on("connection", (socket: Socket) => {
   sockets.add(socket);

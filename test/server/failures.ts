@@ -26,9 +26,10 @@ export interface Failure {
 export const rest = (id: number): Buffer =>
   Buffer.concat([wire.record(wire.STDIN, id, BODY.slice(4)), wire.record(wire.STDIN, id)]);
 
-const fail = (): never => {
+export function throwSecret(): never {
   throw new Error(SECRET);
-};
+}
+
 const abort = (link: Link, id: number): void => link.send(wire.record(wire.ABORT_REQUEST, id));
 /** Throws when the body has come so far. */
 const whenRead = (req: IncomingMessage, then: () => void): void => {
@@ -52,13 +53,13 @@ const drainable = {
 } as const;
 
 export const failures: readonly Failure[] = [
-  { name: "a data listener of req", outcome: 500, app: (req) => whenRead(req, fail) },
+  { name: "a data listener of req", outcome: 500, app: (req) => whenRead(req, throwSecret) },
   {
     name: "a data listener of req after the head",
     outcome: "cut",
     app: (req, res) => {
       res.write("begun");
-      whenRead(req, fail);
+      whenRead(req, throwSecret);
     },
   },
   {
@@ -67,14 +68,14 @@ export const failures: readonly Failure[] = [
     app: (req, res) =>
       whenRead(req, () => {
         res.writeHead(200, { "Set-Cookie": "session=1" });
-        fail();
+        throwSecret();
       }),
   },
   {
     name: "a data listener of req for each piece, with a response at the end of the body",
     outcome: 500,
     app: (req, res) => {
-      req.on("data", fail);
+      req.on("data", throwSecret);
       req.on("end", () => res.end("done"));
     },
     isUncaught: true,
@@ -82,18 +83,18 @@ export const failures: readonly Failure[] = [
   {
     name: "a callback of res.write()",
     outcome: "cut",
-    app: (req, res) => whenRead(req, () => void res.write("begun", fail)),
+    app: (req, res) => whenRead(req, () => void res.write("begun", throwSecret)),
   },
   {
     name: "a callback of res.end()",
     outcome: 200,
-    app: (req, res) => whenRead(req, () => void res.end("hello", fail)),
+    app: (req, res) => whenRead(req, () => void res.end("hello", throwSecret)),
   },
   {
     name: "a finish listener of res",
     outcome: 200,
     app: (req, res) => {
-      res.on("finish", fail);
+      res.on("finish", throwSecret);
       whenRead(req, () => void res.end("hello"));
     },
   },
@@ -101,7 +102,7 @@ export const failures: readonly Failure[] = [
     name: "a finish listener of res before all others",
     outcome: 200,
     app: (req, res) => {
-      res.prependListener("finish", fail);
+      res.prependListener("finish", throwSecret);
       whenRead(req, () => void res.end("hello"));
     },
   },
@@ -109,7 +110,7 @@ export const failures: readonly Failure[] = [
     name: "a close listener of res",
     outcome: 200,
     app: (req, res) => {
-      res.on("close", fail);
+      res.on("close", throwSecret);
       whenRead(req, () => void res.end("hello"));
     },
   },
@@ -117,21 +118,21 @@ export const failures: readonly Failure[] = [
     name: "a close listener of the socket",
     outcome: 200,
     app: (req, res) => {
-      req.socket.prependListener("close", fail);
+      req.socket.prependListener("close", throwSecret);
       whenRead(req, () => void res.end("hello"));
     },
   },
   {
     name: "a close listener of an aborted response",
     outcome: "none",
-    app: (_req, res) => void res.on("close", fail),
+    app: (_req, res) => void res.on("close", throwSecret),
     trigger: abort,
   },
   {
     name: "an error listener of the socket",
     outcome: "cut",
     app: (req) => {
-      req.socket.on("error", fail);
+      req.socket.on("error", throwSecret);
       whenRead(req, () => void req.socket.destroy(new Error("given up")));
     },
   },
@@ -139,7 +140,7 @@ export const failures: readonly Failure[] = [
     name: "a drain listener of res",
     ...drainable,
     app: (_req, res) => {
-      res.on("drain", fail);
+      res.on("drain", throwSecret);
       fill(res);
     },
   },
@@ -147,7 +148,7 @@ export const failures: readonly Failure[] = [
     name: "a drain listener of the socket",
     ...drainable,
     app: (req, res) => {
-      req.socket.on("drain", fail);
+      req.socket.on("drain", throwSecret);
       fill(res);
     },
   },
@@ -158,7 +159,7 @@ export const failures: readonly Failure[] = [
       app: (req, res) => {
         // Where only the socket hears of it, the connection goes first.
         if (name === "socket") res.on("timeout", () => {});
-        ({ req, res, socket: req.socket })[name].on("timeout", fail);
+        ({ req, res, socket: req.socket })[name].on("timeout", throwSecret);
         req.socket.setTimeout(1);
       },
       trigger: () => {},
@@ -168,7 +169,7 @@ export const failures: readonly Failure[] = [
     name: "a writeHead() that was replaced",
     outcome: 500,
     app: (req, res) => {
-      res.writeHead = fail;
+      res.writeHead = throwSecret;
       whenRead(req, () => void res.end("hello"));
     },
   },
@@ -176,7 +177,7 @@ export const failures: readonly Failure[] = [
     name: "an end() that was replaced",
     outcome: 500,
     app: (req, res) => {
-      res.end = fail;
+      res.end = throwSecret;
       whenRead(req, () => void res.end("hello"));
     },
   },
@@ -184,7 +185,7 @@ export const failures: readonly Failure[] = [
     name: "an end() that was replaced, after the head",
     outcome: "cut",
     app: (req, res) => {
-      res.end = fail;
+      res.end = throwSecret;
       res.write("begun");
       whenRead(req, () => void res.end("hello"));
     },
@@ -193,21 +194,27 @@ export const failures: readonly Failure[] = [
     name: "all methods of res",
     outcome: 500,
     app: (req, res) => {
-      Object.assign(res, { on: fail, end: fail, destroy: fail, getHeaderNames: fail, writeHead: fail });
-      whenRead(req, fail);
+      Object.assign(res, {
+        on: throwSecret,
+        end: throwSecret,
+        destroy: throwSecret,
+        getHeaderNames: throwSecret,
+        writeHead: throwSecret,
+      });
+      whenRead(req, throwSecret);
     },
   },
   {
     name: "the listener itself",
     outcome: 500,
-    app: fail,
+    app: throwSecret,
   },
   {
     name: "the listener itself, with res.end() replaced",
     outcome: 500,
     app: (_req, res) => {
-      res.end = fail;
-      fail();
+      res.end = throwSecret;
+      throwSecret();
     },
   },
   {
@@ -216,7 +223,7 @@ export const failures: readonly Failure[] = [
     app: async (_req, res) => {
       res.writeHead(201);
       await null;
-      fail();
+      throwSecret();
     },
   },
   {
@@ -225,34 +232,34 @@ export const failures: readonly Failure[] = [
     app: async (req) => {
       (req.socket as unknown as { stderr: NodeJS.WritableStream }).stderr.end();
       await null;
-      fail();
+      throwSecret();
     },
   },
   // What Node's own streams emit from ticks of theirs.
   {
     name: "an end listener of req",
     outcome: "none",
-    app: (req) => void req.resume().on("end", fail),
+    app: (req) => void req.resume().on("end", throwSecret),
     isUncaught: true,
   },
   {
     name: "a close listener of an aborted req",
     outcome: "none",
-    app: (req) => void req.on("close", fail),
+    app: (req) => void req.on("close", throwSecret),
     trigger: abort,
     isUncaught: true,
   },
   {
     name: "an error listener of an aborted req",
     outcome: "none",
-    app: (req) => void req.on("error", fail),
+    app: (req) => void req.on("error", throwSecret),
     trigger: abort,
     isUncaught: true,
   },
   {
     name: "an aborted listener of req",
     outcome: "none",
-    app: (req) => void req.on("aborted", fail),
+    app: (req) => void req.on("aborted", throwSecret),
     trigger: abort,
     isUncaught: true,
   },
