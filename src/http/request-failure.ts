@@ -43,7 +43,7 @@ export function failRequest(
   if (!isHeard || isHeadError(error)) logFailure(server, error, req, res, isHeard);
   socket?.stopDelivery();
   try {
-    respond(res, socket);
+    respond(req, res, socket);
   } catch {
     // A method that the application replaced threw.
     if (res.writableEnded) return;
@@ -54,13 +54,17 @@ export function failRequest(
   }
 }
 
-function respond(res: ServerResponse, socket: FailingSocket | undefined): void {
+function respond(req: IncomingMessage, res: ServerResponse, socket: FailingSocket | undefined): void {
   // What the application still writes comes after the end: its error is told already.
   res.on("error", ignore);
   if (res.writableEnded) return;
+  // A response that has lost its socket would keep to itself what is written to it.
+  if (socket !== undefined && (res.headersSent || res.socket !== req.socket)) {
+    socket.endWithError();
+    return;
+  }
   if (res.headersSent) {
-    if (socket === undefined) res.destroy();
-    else socket.endWithError();
+    res.destroy();
     return;
   }
   // What the application had set is not for the error page.
