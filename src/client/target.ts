@@ -1,4 +1,5 @@
 import type { NetConnectOpts } from "node:net";
+import { LOOPBACK, readAddress, readPort } from "../server/address.ts";
 import { argumentError, describe } from "./options.ts";
 
 /**
@@ -23,7 +24,10 @@ const HOST_NAMES = new Set(["address", "hostname"]);
  */
 export function connectOptions(target: FastCGITarget): NetConnectOpts {
   if (typeof target === "number") return tcp(target, undefined);
-  if (typeof target === "string") return readText(target);
+  if (typeof target === "string") {
+    const address = readAddress(target);
+    return "port" in address ? tcp(address.port, address.host) : address;
+  }
   if (target === undefined) {
     throw argumentError(`target is undefined: ${WHAT_TO_GIVE}`, "ERR_MISSING_ARGS");
   }
@@ -56,37 +60,12 @@ function isPlain(value: object): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
-function readText(target: string): NetConnectOpts {
-  if (target === "") {
-    throw argumentError('target is "": give a port or the path of a unix socket');
-  }
-  // As in node:net: PORT comes out of the environment as a string.
-  if (/^\d+$/.test(target)) return tcp(target, undefined);
-  const address = /^(?:\w+:\/\/|tcp:)?(\[[\da-f:.]+\]|[\w.-]*):(\d+)\/?$/i.exec(target);
-  if (address !== null) {
-    const host = address[1]!.replace(/^\[|\]$/g, "") || "127.0.0.1";
-    throw argumentError(
-      `target ${describe(target)} would be the path of a unix socket: for TCP give { host: ${describe(host)}, port: ${address[2]} }`,
-    );
-  }
-  if (/^(unix|file):/i.test(target)) {
-    const path = target.replace(/^\w+:(\/\/(?=\/))?/, "");
-    throw argumentError(`target is ${describe(target)}: give the path alone, ${describe(path)}`);
-  }
-  return unix(target);
-}
-
 function tcp(port: unknown, host: unknown): NetConnectOpts {
-  const number = typeof port === "string" && /^\d+$/.test(port) ? Number(port) : port;
-  if (typeof number !== "number" || !Number.isInteger(number) || number < 1 || number > 65535) {
-    const message = `port of a FastCGI application is ${describe(port)}, not an integer from 1 to 65535`;
-    throw Object.assign(new RangeError(message), { code: "ERR_SOCKET_BAD_PORT" });
-  }
   if (host !== undefined && (typeof host !== "string" || host === "")) {
     throw argumentError(`host is ${describe(host)}: give a name or an address`, "ERR_INVALID_ARG_TYPE");
   }
   // Both [::1] and ::1 are usual.
-  return { port: number, host: host?.replace(/^\[(.*)\]$/, "$1") ?? "127.0.0.1" };
+  return { port: readPort(port, 1), host: host?.replace(/^\[(.*)\]$/, "$1") ?? LOOPBACK };
 }
 
 function unix(path: unknown): NetConnectOpts {

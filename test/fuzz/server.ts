@@ -1,9 +1,9 @@
 /** The server that the fuzzer attacks, in a process of its own. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, Socket } from "node:net";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { type CGIFunction, createServer } from "../../src/index.ts";
+import { type CGIFunction, FastCGIServer } from "../../src/index.ts";
 import { Accounts } from "./accounts.ts";
 
 /** What the process says of itself when it is asked. */
@@ -89,8 +89,16 @@ const accounts = new Accounts(2 * MAX_OUTPUT_LENGTH + 65_536, (problem, peerPort
   send({ problem, peerPort }),
 );
 // No listener of any error event: no peer may bring an application down that has none.
-const server = createServer(
+class FuzzedServer extends FastCGIServer {
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    // The web server's connection, not the socket of a request.
+    if (event === "connection" && args[0] instanceof Socket) accounts.open(args[0]);
+    return super.emit(event, ...args);
+  }
+}
+const server = new FuzzedServer(
   {
+    logErrors: false,
     connectionsCheckingInterval: 50,
     lingerTimeout: 100,
     beginTimeout: 2000,
@@ -99,7 +107,6 @@ const server = createServer(
   },
   application,
 );
-server.prependListener("connection", (socket) => accounts.open(socket));
 server.listen(0, "127.0.0.1", () => send({ port: (server.address() as AddressInfo).port }));
 process.on("message", () => {
   globalThis.gc?.();
