@@ -56,8 +56,10 @@ async function compare(t: TestContext, app: RequestListener, method?: string): P
 const written = (res: ServerResponse, chunk: string | Uint8Array): Promise<unknown> =>
   new Promise((resolve) => res.write(chunk, resolve));
 
+const PIECES = 30;
+
 async function writeSlowly(res: ServerResponse, size: number, isCorked: boolean): Promise<void> {
-  for (let count = 0; count < 30; count++) {
+  for (let count = 0; count < PIECES; count++) {
     if (isCorked) res.cork();
     const hasRoom = res.write(Buffer.alloc(size, "x"));
     if (isCorked) res.uncork();
@@ -136,11 +138,10 @@ describe("an application that asks for chunked coding sends the body that it sen
   for (const size of [1000, 15_000, 17_000, 70_000, 300_000]) {
     for (const isCorked of [false, true]) {
       test(`waits for drain after pieces of ${size} bytes${isCorked ? ", corked" : ""}`, async (t) => {
-        const [expected, actual] = await compare(
-          t,
-          chunked((res) => writeSlowly(res, size, isCorked)),
-        );
-        assert.equal(actual.body.length, expected.body.length);
+        // Not compared with node:http, which up to 22 emits no drain where the response was corked.
+        const server = overFastCGI(chunked((res) => writeSlowly(res, size, isCorked)));
+        const actual = await ask(await listen(t, server));
+        assert.equal(actual.body.length, PIECES * size + "end".length);
         assert.ok(actual.isWhole && actual.body.endsWith("xend"));
       });
     }
