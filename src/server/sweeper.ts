@@ -92,7 +92,8 @@ export class Sweeper {
 
   /** The rest of a body after the response: an application may read it, but need not wait for it for ever. */
   #checkAnswered(connection: FastCGIConnection, request: FastCGIRequest, tick: number): void {
-    const stalled = request.isPaused ? 0 : this.#since(request.stdinTick, tick);
+    // A reader may be slow, but does not make it last for ever.
+    const stalled = request.isPaused && request.isReadOn ? 0 : this.#since(request.stdinTick, tick);
     const age = this.#since(request.startTick, tick);
     if (!isOver(stalled, this.#settings.stdinTimeout) && !isOver(age, this.#server.requestTimeout)) return;
     connection.letGo(request, timeoutError(`stdin of request ${request.requestId} stayed incomplete`, age));

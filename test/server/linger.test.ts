@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import type { Socket } from "node:net";
+import { type AddressInfo, createServer as createTCPServer, type Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { describe, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { setInterval } from "node:timers/promises";
 import { Linger } from "../../src/server/linger.ts";
-import type { Link } from "../conformance/link.ts";
+import { Link } from "../conformance/link.ts";
 import * as wire from "../conformance/wire.ts";
 import { head, request, type Started, startServer } from "./peer.ts";
 
@@ -42,23 +42,37 @@ describe("Linger", () => {
   });
 });
 
-/** Sends a request without KEEP_CONN that is answered before its body comes; gives the server's side, too. */
+/** Connects to a server, and gives its side of the connection, too. */
+async function connect(t: TestContext, { server }: Started): Promise<{ link: Link; socket: Socket }> {
+  const listener = createTCPServer({ allowHalfOpen: true }, (socket) => server.emit("connection", socket));
+  listener.listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const connected = once(listener, "connection");
+  const link = await Link.open({ host: "127.0.0.1", port: (listener.address() as AddressInfo).port }, 10_000);
+  const [socket] = (await connected) as [Socket];
+  t.after(() => {
+    link.destroy();
+    listener.close();
+  });
+  return { link, socket };
+}
+
+/** Sends a request without KEEP_CONN that is answered before its body comes. */
 async function answerEarly(
-  { open, server }: Started,
+  t: TestContext,
+  started: Started,
   length: number,
 ): Promise<{ link: Link; socket: Socket }> {
-  const connected = once(server, "connection");
-  const link = await open();
+  const { link, socket } = await connect(t, started);
   const params = [["CONTENT_LENGTH", String(length)]] as const;
   link.send(head(1, { method: "POST", keepConn: false, params }));
   await link.answer(1);
-  const [socket] = (await connected) as [Socket];
   return { link, socket };
 }
 
 test("a byte now and then does not keep an answered connection open", async (t) => {
   const started = await startServer(t, { ...OFTEN, lingerTimeout: 100 }, (_req, res) => void res.end());
-  const { link, socket } = await answerEarly(started, 1_000_000);
+  const { link, socket } = await answerEarly(t, started, 1_000_000);
   let sent = 0;
   for await (const _ of setInterval(10)) {
     if (socket.destroyed) break;
@@ -70,7 +84,7 @@ test("a byte now and then does not keep an answered connection open", async (t) 
 test("an upload that goes on is not cut off before its end, although it takes longer than lingerTimeout", async (t) => {
   const started = await startServer(t, { ...OFTEN, lingerTimeout: 50 }, (_req, res) => void res.end("early"));
   const [piece, count] = [Buffer.alloc(32_768), 40];
-  const { link, socket } = await answerEarly(started, piece.length * count);
+  const { link, socket } = await answerEarly(t, started, piece.length * count);
   let sent = 0;
   for await (const _ of setInterval(5)) {
     assert.equal(socket.destroyed, false, `cut off after ${sent} pieces`);
@@ -116,7 +130,7 @@ test("a response is not cut off where it takes longer than lingerTimeout to leav
 test("what an application reads on after its response is limited by neither lingerTimeout nor lingerLength", async (t) => {
   let body: Promise<number> | undefined;
   const options = { ...OFTEN, lingerTimeout: 20, lingerLength: 1000 };
-  const { open, server } = await startServer(t, options, (req, res) => {
+  const started = await startServer(t, options, (req, res) => {
     let length = 0;
     body = new Promise((resolve, reject) => {
       req.on("data", (chunk: Buffer) => {
@@ -126,9 +140,7 @@ test("what an application reads on after its response is limited by neither ling
       req.on("end", () => resolve(length)).on("error", reject);
     });
   });
-  const connected = once(server, "connection");
-  const link = await open();
-  const [socket] = (await connected) as [Socket];
+  const { link, socket } = await connect(t, started);
   const params = [["CONTENT_LENGTH", "60001"]] as const;
   link.send(head(1, { method: "POST", keepConn: false, params }), wire.record(wire.STDIN, 1, "x"));
   assert.equal((await link.answer(1)).text, "accepted");
@@ -150,7 +162,7 @@ test("a connection that lingers takes no new request", async (t) => {
     requests++;
     res.end();
   });
-  const { link, socket } = await answerEarly(started, 10);
+  const { link, socket } = await answerEarly(t, started, 10);
   link.send(request(2));
   await once(socket, "close");
   assert.equal(requests, 1);
