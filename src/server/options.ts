@@ -32,23 +32,31 @@ export interface FastCGIServerOptions extends ServerOptions {
   /**
    * Requests that one connection may have open; beyond it FCGI_END_REQUEST with OVERLOADED. 1 switches
    * multiplexing off: FCGI_GET_VALUES then says so, and a second request gets CANT_MPX_CONN.
+   *
+   * As many answered requests of a connection may have STDIN to come, and as many of the whole server that nobody
+   * reads; beyond it the oldest is given up: its `req` emits `aborted` and `close`.
    * @defaultValue 100
    */
   maxRequestsPerConnection?: number | undefined;
   /**
-   * Requests that the server may have open; beyond it they are answered with 503.
+   * Requests that the server may have open; beyond it they are answered with 503. One whose application reads its
+   * body after the response is open until that has ended. As many more may wait for the first byte of a body whose
+   * length is not given, which no application has seen yet; beyond it the oldest of these is answered with 503.
    * @defaultValue 10000
    */
   maxRequests?: number | undefined;
   /**
    * STDIN that a request may hold unread where its connection may carry others (FCGI_KEEP_CONN), in bytes, each
    * record counted with 200 more, which it takes in memory; beyond it the connection is paused for all of them.
-   * Without FCGI_KEEP_CONN it is paused at Node's own high-water mark.
+   * Without FCGI_KEEP_CONN it is paused at Node's own high-water mark. STDIN and FCGI_DATA before the end of
+   * FCGI_PARAMS are held up to this, too; beyond it the connection is destroyed.
    * @defaultValue 524288
    */
   maxStdinAhead?: number | undefined;
   /**
-   * Output of one connection that is handed to the operating system at a time.
+   * Output of one connection that is handed to the operating system at a time, and that may wait for the web server
+   * to take it, control records included: beyond it no further request or control record is read until it has left.
+   * It is never less than the connection's high-water mark.
    * @defaultValue 1048576
    */
   maxOutputLength?: number | undefined;
@@ -63,7 +71,8 @@ export interface FastCGIServerOptions extends ServerOptions {
    */
   headersTimeout?: number | undefined;
   /**
-   * Time without any progress of a body that the application wants to read.
+   * Time without any progress of a body that the application wants to read, or of one whose first byte is awaited,
+   * or whose request is answered; of FCGI_DATA, too.
    * @defaultValue 60000
    */
   stdinTimeout?: number | undefined;
@@ -79,8 +88,11 @@ export interface FastCGIServerOptions extends ServerOptions {
    */
   keepAliveTimeout?: number | undefined;
   /**
-   * Time without progress in which the rest of a body is read and thrown away, after an early answer without
-   * FCGI_KEEP_CONN.
+   * Time in which the rest of a body is read and thrown away, after an early response without FCGI_KEEP_CONN, from
+   * the moment when the response has left. It is absolute, but for an upload that goes on: each 16,384 bytes of it
+   * give a second more, up to `requestTimeout` in all. A client that uploads at 130 kbit/s or faster thus gets its
+   * response behind Caddy 2.6, which reads none before it has written the whole body, while who sends a byte now and
+   * then is cut off after `lingerTimeout`. Does not apply to what the application itself reads on.
    * @defaultValue 1000
    */
   lingerTimeout?: number | undefined;
