@@ -87,7 +87,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   }
 
   /** Whether an application reads on after its response. */
-  get #hasReaders(): boolean {
+  get hasReaders(): boolean {
     return this.answeredRequests.some((request) => request.isReadOn);
   }
 
@@ -118,7 +118,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
    * application reads on is not drained, but limited as any body. Returns whether the input is to be looked at.
    */
   #drain(length: number): boolean {
-    if (this.#hasReaders) return true;
+    if (this.hasReaders) return true;
     if (this.#linger?.drain(length, this.#owner.tick)) return this.#protocol.size > 0;
     this.socket.pause(); // the clock destroys it
     return false;
@@ -347,7 +347,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     request.isDiscarded = true;
     const isShared =
       this.#protocol.openSize > 1 ||
-      this.#hasReaders ||
+      this.hasReaders ||
       (!request.keepConn && request.paramsEnded && isUnderModFcgid(decodeParams(request.params)));
     if (isShared) {
       this.output.write(encodeEndRequest(request.requestId, 1, ProtocolStatus.REQUEST_COMPLETE));

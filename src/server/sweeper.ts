@@ -82,9 +82,8 @@ export class Sweeper {
 
   #checkLinger(connection: FastCGIConnection, linger: Linger, tick: number): void {
     const { lingerTimeout, connectionsCheckingInterval } = this.#settings;
-    const isReadOn = connection.answeredRequests.some((request) => request.isReadOn);
     // A response that a slow client has not taken yet is not cut off.
-    if (isReadOn || !connection.output.isEmpty) linger.restart(tick);
+    if (connection.hasReaders || !connection.output.isEmpty) linger.restart(tick);
     else if (linger.isOver(tick, connectionsCheckingInterval, lingerTimeout, this.#server.requestTimeout)) {
       connection.socket.destroy();
     }

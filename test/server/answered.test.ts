@@ -85,6 +85,10 @@ describe("a request whose application reads on after its response", () => {
         res.end();
         return;
       }
+      if (req.url === "/destroy") {
+        res.destroy();
+        return;
+      }
       let length = 0;
       lengths.push(
         new Promise((resolve) => {
@@ -134,6 +138,17 @@ describe("a request whose application reads on after its response", () => {
     assert.equal(await lengths[0], 1);
     link.send(request(2, { url: "/turn" }));
     assert.equal((await link.answer(2)).status, 200);
+  });
+
+  test("is not cut off by the failure of another request of its connection", async (t) => {
+    const { open, lengths } = await readOn(t, {});
+    const link = await open();
+    link.send(begun(1));
+    await link.answer(1);
+    link.send(request(2, { url: "/destroy" }));
+    assert.equal((await link.answer(2)).appStatus, 1);
+    link.send(wire.record(wire.STDIN, 1, "123456789"), wire.record(wire.STDIN, 1));
+    assert.equal(await lengths[0], 10);
   });
 
   test("is aborted by ABORT_REQUEST", async (t) => {
