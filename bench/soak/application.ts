@@ -63,7 +63,10 @@ function* pieces(count: number): Generator<Buffer> {
 }
 
 const server = createServer({ connectionsCheckingInterval: 100, lingerTimeout: 200 }, application);
-server.on("clientError", () => counters.clientErrors++);
+server.on("clientError", (_error, socket) => {
+  counters.clientErrors++;
+  socket.destroy();
+});
 server.on("requestError", () => counters.requestErrors++);
 server.listen(0, "127.0.0.1", () => process.send?.({ port: (server.address() as AddressInfo).port }));
 

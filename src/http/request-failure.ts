@@ -132,7 +132,7 @@ export function rethrowApart(error: unknown): void {
 }
 
 /** The option `logErrors`, which is a property of the server, too. */
-export function isSilent(server: EventEmitter | undefined): boolean {
+function isSilent(server: EventEmitter | undefined): boolean {
   return server !== undefined && "logErrors" in server && server.logErrors === false;
 }
 

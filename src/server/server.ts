@@ -10,7 +10,7 @@ import {
 import { type ApplicationLimits, NO_BYTES } from "../connection/application-request.ts";
 import { CapturingServer } from "../http/capturing-server.ts";
 import { emitRequest, type MessageOptions, readMessageOptions } from "../http/messages.ts";
-import { describeError, emitApart, isSilent, logProcessError } from "../http/request-failure.ts";
+import { describeError, emitApart, logProcessError } from "../http/request-failure.ts";
 import { RequestSocket } from "../http/request-socket.ts";
 import { createRequestSocket } from "../http/secure-request-socket.ts";
 import { Role, ValueName } from "../protocol/constants.ts";
@@ -204,7 +204,7 @@ class ServerConnections implements ConnectionOwner {
     this.#log?.failed(error);
     emitApart(this.#server, "clientError", error, socket);
     // Not the peer's fault, but ours.
-    if (!(error instanceof FastCGIError) && !isSilent(this.#server)) logProcessError(describeError(error));
+    if (!(error instanceof FastCGIError)) logProcessError(describeError(error));
   }
 
   onForeignProtocol(protocol: ForeignProtocol, error: Error, connection: FastCGIConnection): void {
