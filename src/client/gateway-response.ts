@@ -17,6 +17,8 @@ const HOP_BY_HOP = [
   "upgrade",
 ];
 
+const NO_BYTES = Buffer.alloc(0);
+
 /** Whether HTTP allows the answer no body, whatever the application sends. */
 export function isBodiless(req: IncomingMessage, { statusCode }: FastCGIResponse): boolean {
   return req.method === "HEAD" || statusCode === 204 || statusCode === 304;
@@ -65,7 +67,7 @@ export async function sendBody(
   length: number | undefined,
 ): Promise<void> {
   // The head of an event stream must not wait for the first event.
-  if (body.readableLength === 0) res.flushHeaders();
+  if (body.readableLength === 0) flushHead(res);
   let sent = 0;
   const onDrain = () => body.resume();
   res.on("drain", onDrain);
@@ -99,6 +101,14 @@ export async function sendBody(
   } finally {
     res.off("drain", onDrain);
   }
+}
+
+/** Sends the head on its own, its bytes as the application sent them. */
+function flushHead(res: ServerResponse): void {
+  const isASCII = Object.values(res.getHeaders()).every((value) => /^[\0-\x7f]*$/.test(String(value)));
+  // node:http's flushHeaders() encodes the head as UTF-8, an empty Buffer has it written as Latin-1.
+  if (isASCII || res.req.httpVersionMajor > 1) res.flushHeaders();
+  else res.write(NO_BYTES);
 }
 
 /** What is read of an answer that nobody gets, before the application is told to stop. */
