@@ -12,8 +12,8 @@ const LAST_DELAY = 1000;
  * Hands the pieces of a body to a stream that nobody reads at the moment.
  *
  * A stream counts bytes, but keeps a Buffer for each piece: 65,536 pieces of one byte take 9 MB. Beyond a few of them
- * small ones are put together, until they make up an eighth of what is unread, or have waited for a moment, as a
- * reader may want more than it was given before it goes on.
+ * small ones are put together, until they make up an eighth of what is unread, or fill the stream, or have waited for a
+ * moment, as a reader may want more than it was given before it goes on.
  */
 export class PieceBuffer {
   readonly #target: Readable;
@@ -50,7 +50,9 @@ export class PieceBuffer {
     if (this.#heldLength + chunk.length > LARGE) this.#flush();
     this.#held ??= Buffer.allocUnsafeSlow(LARGE);
     this.#heldLength += chunk.copy(this.#held, this.#heldLength);
-    if (this.#heldLength * 8 >= unread) this.#flush();
+    const most = this.#target.readableHighWaterMark;
+    const fills = unread < most && unread + this.#heldLength >= most;
+    if (fills || this.#heldLength * 8 >= unread) this.#flush();
     else this.#timer ??= setTimeout(flushLate, this.#delay, this).unref();
   }
 
