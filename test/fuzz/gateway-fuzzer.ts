@@ -158,8 +158,8 @@ export async function fuzzGateway(
   const direct = http.createServer(application);
   const gateways = [
     createGateway(await listen(backend)),
-    createGateway(portOf(backend), { keepConn: true, maxConnections: 4 }),
-    createGateway(portOf(backend), { multiplex: true }),
+    createGateway(portOf(backend), { keepConn: true, maxConnections: 4, idleTimeoutMs: 100 }),
+    createGateway(portOf(backend), { multiplex: true, idleTimeoutMs: 100 }),
   ];
   const fronts = gateways.map((gateway) => http.createServer(gateway));
   const ports: number[] = [];
@@ -175,7 +175,18 @@ export async function fuzzGateway(
       ]);
       return input.leavesAfter === undefined ? compare(makePlan(seed, index), wanted, got) : undefined;
     });
-    const report = await playSessions(lanes, first, count, seconds);
+    const settle = async (): Promise<string | undefined> => {
+      for (const agent of agents) agent.destroy();
+      const deadline = performance.now() + PATIENCE_MS;
+      for (const server of [direct, backend, ...fronts]) {
+        while ((await connections(server)) > 0) {
+          if (performance.now() > deadline) return `a server has ${await connections(server)} connections`;
+          await turn();
+        }
+      }
+      return undefined;
+    };
+    const report = await playSessions(lanes, first, count, seconds, settle);
     for (const { client } of gateways) await client.close();
     return report;
   } finally {
@@ -190,6 +201,12 @@ export async function fuzzGateway(
 async function listen(server: http.Server): Promise<number> {
   await once(server.listen(0, "127.0.0.1"), "listening");
   return portOf(server);
+}
+
+function connections(server: http.Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+  });
 }
 
 function portOf(server: http.Server): number {

@@ -37,12 +37,14 @@ function resources(): Map<string, number> {
  * the process must be where they were after the first.
  *
  * @param lanes one session each at a time
+ * @param settle is called after each round, to close what is kept on purpose; what is wrong, or undefined
  */
 export async function playSessions(
   lanes: readonly Session[],
   first: number,
   count: number,
   seconds: number,
+  settle: () => Promise<string | undefined> = async () => undefined,
 ): Promise<SessionReport> {
   const startedAt = performance.now();
   const elapsed = (): number => (performance.now() - startedAt) / 1000;
@@ -70,6 +72,8 @@ export async function playSessions(
           }
         }),
       );
+      const unsettled = await settle();
+      if (unsettled !== undefined) findings.push({ index: begin, problem: unsettled });
       // Handles close one turn after their sockets.
       for (let n = 0; n < 5; n++) await new Promise((resolve) => setImmediate(resolve));
       collectGarbage();
