@@ -7,7 +7,7 @@ import { head, request, startServer } from "./peer.ts";
 
 const MEBIBYTE = 1_048_576;
 const OFTEN = { connectionsCheckingInterval: 10 };
-const LONG = { CONTENT_LENGTH: "10", HTTP_LONG: "x".repeat(200_000) };
+const LONG = { CONTENT_LENGTH: "10", LONG_VARIABLE: "x".repeat(200_000) };
 
 /** Params and no STDIN. */
 function unended(id: number, url = "/", params: Record<string, string> = LONG): Buffer {

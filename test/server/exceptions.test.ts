@@ -90,7 +90,6 @@ for (const failure of failures.filter(({ isUncaught }) => !isUncaught)) {
       for (let round = 0; round < 2; round++) {
         const heard = once(server, "requestError");
         const received = once(server, "received");
-        const closed = once(server, "connection").then(([socket]) => once(socket, "close"));
         const link = await open();
         await begin(link, failure, false);
         await received;
@@ -99,7 +98,7 @@ for (const failure of failures.filter(({ isUncaught }) => !isUncaught)) {
         await checkOutcome(link, failure, false);
         await heard;
         link.finish();
-        await closed;
+        await link.closed();
       }
       const link = await open();
       link.send(request(1));
