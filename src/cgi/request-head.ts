@@ -2,8 +2,15 @@ import { METHODS } from "node:http";
 import { readPairs } from "../protocol/name-value.ts";
 import { type ForwardedPolicy, forwardedFields } from "./forwarded.ts";
 import { addHeader, beginHeaders, endHeaders, joinHeaders, sortHeaders } from "./header-fields.ts";
-import { encodePath, hasControlByte, isRequestTarget, isUsualTarget } from "./syntax.ts";
-import { type Field, findKnownName, findName, Variable, type VariableName } from "./variable-name.ts";
+import { encodePath, hasControlByte, isLength, isRequestTarget, isUsualTarget } from "./syntax.ts";
+import {
+  type Field,
+  findKnownName,
+  findName,
+  readLongName,
+  Variable,
+  type VariableName,
+} from "./variable-name.ts";
 
 const NO_VIEW = new DataView(new ArrayBuffer(0));
 const methods: ReadonlyMap<string, string> = new Map(METHODS.map((method) => [method, method]));
@@ -120,11 +127,32 @@ export function readRequestHead(params: Buffer, limits: HeadLimits): RequestHead
 function readPair(bytes: Uint8Array, nameStart: number, valueStart: number, end: number): void {
   const name = findName(view, nameStart, valueStart);
   if (name.variable === Variable.HEADER) readHeader(bytes, name.field, valueStart, end);
-  else if (name.variable !== Variable.IGNORED) readVariable(bytes, name, valueStart, end);
+  else if (name.variable !== Variable.IGNORED) readVariable(bytes, name, nameStart, valueStart, end);
 }
 
-function readVariable(bytes: Uint8Array, name: VariableName, valueStart: number, end: number): void {
+/** Reads a pair with a name that is too long to be remembered: a header field, or nothing that has a meaning. */
+function readLong(bytes: Uint8Array, nameStart: number, valueStart: number, end: number): void {
+  if (!text.startsWith("HTTP_", nameStart)) return;
+  if (valueStart - nameStart - "HTTP_".length >= headerSizeLeft) {
+    refuseSize(head);
+    return;
+  }
+  const name = readLongName(view, nameStart, valueStart);
+  if (name.variable === Variable.HEADER) readHeader(bytes, name.field, valueStart, end);
+  else readVariable(bytes, name, nameStart, valueStart, end);
+}
+
+function readVariable(
+  bytes: Uint8Array,
+  name: VariableName,
+  nameStart: number,
+  valueStart: number,
+  end: number,
+): void {
   switch (name.variable) {
+    case Variable.LONG:
+      readLong(bytes, nameStart, valueStart, end);
+      break;
     case Variable.FILLED_HEADER:
       if (end > valueStart) readHeader(bytes, name.field, valueStart, end);
       break;
@@ -184,6 +212,7 @@ function readEssentials(_bytes: Uint8Array, nameStart: number, valueStart: numbe
 }
 
 function refuseSize(request: RequestHead): void {
+  headerSizeLeft = 0;
   request.problem = { statusCode: 431, message: "the request target and header fields exceed maxHeaderSize" };
 }
 
@@ -247,16 +276,6 @@ function setVariable(request: RequestHead, name: VariableName, value: string): v
       request.hasTransferEncoding = value !== "";
       break;
   }
-}
-
-/** At most 15 digits: exact as a number, and more than any disk holds. */
-function isLength(value: string): boolean {
-  if (value.length === 0 || value.length > 15) return false;
-  for (let index = 0; index < value.length; index++) {
-    const code = value.charCodeAt(index);
-    if (code < 48 || code > 57) return false;
-  }
-  return true;
 }
 
 function finish(request: RequestHead): void {

@@ -90,3 +90,13 @@ export function encodePath(path: string): string {
   for (let index = 0; index < path.length; index++) url += ENCODED[path.charCodeAt(index)]!;
   return url;
 }
+
+/** Whether a string is a length: at most 15 digits, exact as a number, and more than any disk holds. */
+export function isLength(value: string): boolean {
+  if (value.length === 0 || value.length > 15) return false;
+  for (let index = 0; index < value.length; index++) {
+    const code = value.charCodeAt(index);
+    if (code < 48 || code > 57) return false;
+  }
+  return true;
+}

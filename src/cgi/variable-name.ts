@@ -27,6 +27,8 @@ export const Variable = {
   FORWARDED: 19,
   /** A header field whose name is no token. */
   INVALID: 20,
+  /** A name that is too long to be remembered: {@link readLongName} tells what it is. */
+  LONG: 21,
 } as const;
 
 /** How a repeated field is treated: as node:http does it; ONCE is FIRST_WINS also with `joinDuplicateHeaders`. */
@@ -69,6 +71,7 @@ const NO_NAME: VariableName = {
   lastWord: 0,
   next: undefined,
 };
+const LONG_NAME: VariableName = { ...NO_NAME, variable: Variable.LONG };
 /** What a field name may hold (RFC 9110, 5.6.2), as node:http's parser has it. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
 
@@ -143,9 +146,14 @@ export function findKnownName(bytes: DataView, start: number, end: number): Vari
   return NO_NAME;
 }
 
+/** Finds out what a name of {@link Variable.LONG} means, in a time that grows with its length. */
+export function readLongName(bytes: DataView, start: number, end: number): VariableName {
+  return describe(bytes, start, end - start, -1, false, undefined);
+}
+
 /** Finds a name in the second table, or puts it there. */
 function learn(bytes: DataView, start: number, length: number, hash: number): VariableName {
-  if (length > MAX_LEARNT_LENGTH) return describe(bytes, start, length, -1, false, undefined);
+  if (length > MAX_LEARNT_LENGTH) return LONG_NAME;
   const lastWord = bytes.getInt32(start + length - 4);
   const first = hash & (LEARNT_PLACES - 2);
   for (let place = first; place < first + 2; place++) {
@@ -225,5 +233,12 @@ function rankOf(key: string): number {
 }
 
 function capitalise(key: string): string {
-  return key.replace(/(^|-)[a-z]/g, (letters) => letters.toUpperCase());
+  const bytes = Buffer.from(key, "latin1");
+  let isFirst = true;
+  for (let index = 0; index < bytes.length; index++) {
+    const byte = bytes[index]!;
+    if (isFirst && byte >= 0x61 && byte <= 0x7a) bytes[index] = byte - 0x20;
+    isFirst = byte === 0x2d;
+  }
+  return bytes.toString("latin1");
 }

@@ -16,7 +16,7 @@ const PARAMS_LENGTH = 262_144;
 const LIMITS = [
   { maxPairs: 1000, maxHeaderSize: 16_384 },
   // What an operator may set for a site with large cookies.
-  { maxPairs: 5000, maxHeaderSize: 65_536 },
+  { maxPairs: 2000, maxHeaderSize: 32_768 },
 ];
 const CADDY: Pair = ["SERVER_SOFTWARE", "Caddy/v2.6.2"];
 const USUAL: readonly Pair[] = [
@@ -66,6 +66,12 @@ const shapes: readonly (readonly [name: string, pairs: (total: number) => readon
   ["X-Forwarded-*", (total) => fill(total, (i) => [`HTTP_X_FORWARDED_${scatter(i)}`, ""])],
   ["a name of the whole length", (total) => [[`HTTP_${"A_".repeat(total / 2 - 16)}`, ""]]],
   ["a name of dashes", (total) => [[`HTTP_${"_".repeat(total - 32)}`, ""]]],
+  ["long names", (total) => fill(total, (i) => [`HTTP_${scatter(i)}${"_A".repeat(150)}`, ""])],
+  [
+    "long names that are dropped",
+    (total) => fill(total, (i) => [`HTTP_X_FORWARDED_${scatter(i)}${"_A".repeat(150)}`, ""]),
+  ],
+  ["a long name without a meaning", (total) => [["A_".repeat(total / 2 - 16), ""]]],
   ["a value of the whole length", (total) => [["HTTP_X", "v".repeat(total - 32)]]],
   ["a value of blanks", (total) => [["HTTP_X", `a${" ".repeat(total - 32)}`]]],
   ["a value of tabs", (total) => [["HTTP_X", `a${"\t".repeat(total - 32)}b`]]],
