@@ -34,7 +34,8 @@ export interface FastCGIServerOptions extends ServerOptions {
    * multiplexing off: FCGI_GET_VALUES then says so, and a second request gets CANT_MPX_CONN.
    *
    * As many answered requests of a connection may have STDIN to come, and as many of the whole server that nobody
-   * reads; beyond it the oldest is given up: its `req` emits `aborted` and `close`.
+   * reads, with params of no more than four times `maxHeaderSize` in all; beyond it the oldest is given up: its `req`
+   * emits `aborted` and `close`.
    * @defaultValue 100
    */
   maxRequestsPerConnection?: number | undefined;

@@ -148,8 +148,9 @@ class ServerConnections implements ConnectionOwner {
   #openRequests = 0;
   /** Requests that wait for the first of their body. */
   readonly #deferred: Set<FastCGIRequest> = new Set();
-  /** Answered requests that nobody reads on, and whose `req` has not ended yet. */
-  readonly #discarded: Set<FastCGIRequest> = new Set();
+  /** Answered requests that nobody reads on, and whose `req` has not ended yet, with the lengths of their params. */
+  readonly #discarded: Map<FastCGIRequest, number> = new Map();
+  #discardedLength = 0;
   /** Whether stderr has been told of another protocol. */
   #hasReported = false;
 
@@ -220,16 +221,27 @@ class ServerConnections implements ConnectionOwner {
   onRequestEnd(request: FastCGIRequest): void {
     this.#uncount(request);
     if (this.#deferred.size > 0) this.#deferred.delete(request);
-    if (this.#discarded.size > 0) this.#discarded.delete(request);
+    if (this.#discarded.size > 0) {
+      this.#discardedLength -= this.#discarded.get(request) ?? 0;
+      this.#discarded.delete(request);
+    }
     this.#log?.ended(request);
   }
 
   onDiscard(request: FastCGIRequest): void {
     this.onRequestEnd(request);
-    this.#discarded.add(request);
-    if (this.#discarded.size <= this.limits.maxRequestsPerConnection) return;
-    const [oldest] = this.#discarded;
-    oldest?.connection.letGo(oldest);
+    const { length } = request.params;
+    this.#discarded.set(request, length);
+    this.#discardedLength += length;
+    const { maxRequestsPerConnection, maxParamsWireLength } = this.limits;
+    for (const oldest of this.#discarded.keys()) {
+      if (
+        this.#discarded.size <= maxRequestsPerConnection &&
+        (this.#discardedLength <= maxParamsWireLength || oldest === request)
+      )
+        return;
+      oldest.connection.letGo(oldest);
+    }
   }
 
   #count(request: FastCGIRequest): void {
