@@ -58,6 +58,18 @@ test("errors that nobody hears, and stderr, are in the web server's log", async 
   );
 });
 
+test("a request that no application can see is answered by clientError, or without a body", async () => {
+  const method = { REQUEST_METHOD: "FOO" };
+  assert.equal((await run(`serveCGI(${URLS})`, method)).stdout, "Status: 400 Bad Request\r\n\r\n");
+  const heard = await run(
+    `serveCGI(${URLS}).on("clientError", (error, socket) => socket.end("HTTP/1.1 405 No\\r\\n\\r\\n" + error.code));`,
+    method,
+  );
+  assert.equal(heard.stdout, "Status: 405 No\r\n\r\nERR_FCGI_PARAMS");
+  const { stdout } = await run(`serveCGI(${URLS})`, { REQUEST_METHOD: "" });
+  assert.match(stdout, /^Status: 500 .*\r\n(.*\r\n)+.*REQUEST_METHOD/);
+});
+
 test("exit() and exitCode are the exit status of the process", async () => {
   const program = `fastcgi(({ stdout, exit }) => { stdout.write("Content-Type: text/plain\\n\\ntext"); exit(3); })`;
   const { stdout, code } = await run(program);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, fork } from "node:child_process";
 import { type EventEmitter, once } from "node:events";
 import { IncomingMessage, ServerResponse } from "node:http";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Link } from "../conformance/link.ts";
@@ -118,10 +118,10 @@ describe("a process with an uncaughtException handler", () => {
     await once(child, "message");
     port = (await state()).port;
   });
-  after(() => {
-    for (const link of links) link.destroy();
-    child.kill();
+  afterEach(() => {
+    for (const link of links.splice(0)) link.destroy();
   });
+  after(() => child.kill());
 
   async function state(): Promise<State> {
     child.send("state");
@@ -135,9 +135,10 @@ describe("a process with an uncaughtException handler", () => {
   }
   /** Asks until the process is in a state. */
   async function settled(isSettled: (now: State) => boolean): Promise<State> {
-    for (;;) {
+    for (const deadline = AbortSignal.timeout(10_000); ; ) {
       const now = await state();
       if (isSettled(now)) return now;
+      assert.ok(!deadline.aborted, `not in 10 s: ${JSON.stringify(now)}`);
     }
   }
 
@@ -158,7 +159,7 @@ describe("a process with an uncaughtException handler", () => {
         if (keepConn) await checkNeighbours(link);
         // Nobody answers what failed unseen: the web server gives it up in the end.
         if (failure.outcome === "none" && failure.trigger === undefined) {
-          await state();
+          await settled((now) => now.uncaught.length > start.uncaught.length);
           link.send(wire.record(wire.ABORT_REQUEST, FAILING));
         }
         await checkOutcome(link, failure, keepConn);

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { IncomingMessage, type RequestListener, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
 import { FastCGIClient } from "../../src/client/index.ts";
-import type { createServer, FastCGIServerOptions } from "../../src/index.ts";
+import { createServer, type FastCGIServerOptions } from "../../src/index.ts";
 import * as wire from "../conformance/wire.ts";
 import { head, request, startServer } from "./peer.ts";
 import { GET, read } from "./start.ts";
@@ -282,4 +282,23 @@ describe("listeners of request", () => {
       assert.equal(server.listenerCount("request"), 0);
     });
   }
+
+  test("of other events are not watched: what they reject is an unhandledRejection", async (t) => {
+    const { client, end } = await startProgram(
+      t,
+      `process.on("unhandledRejection", (error) => console.error("unhandled", error.message));
+       const server = createServer((req, res) => res.end("hello")).listen(0); ${listening}
+       server.on("connection", async () => { throw new Error("broken") });`,
+    );
+    assert.equal((await read(await client.request(GET))).body, "hello");
+    assert.equal(await end(), "unhandled broken\n");
+  });
+
+  test("do not change the default of other emitters, also where the server cannot be made", () => {
+    assert.throws(
+      () => createServer({ insecureHTTPParser: 1 } as unknown as FastCGIServerOptions),
+      TypeError,
+    );
+    assert.equal(EventEmitter.captureRejections, false);
+  });
 });
