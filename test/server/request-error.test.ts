@@ -114,6 +114,16 @@ describe("an error that nobody hears", () => {
     }
   });
 
+  test("a long URL is cut in the web server's log", async (t) => {
+    const { open } = await startServer(t, {}, () => {
+      throw new Error("broken");
+    });
+    const link = await open();
+    link.send(request(1, { url: `/${"x".repeat(5000)}` }));
+    const { stderr } = await link.answer(1);
+    assert.equal(stderr.indexOf(": Error: broken\n"), "GET ".length + 2048);
+  });
+
   test("what a client brings about by leaving is no error to log", async (t) => {
     const { client, end } = await startProgram(
       t,
@@ -223,6 +233,21 @@ describe("what fails before the application has the request", () => {
     for (const id of [1, 3]) assert.equal((await link.answer(id)).text, "hello");
     assert.deepEqual(errors, [["Invalid string length", true]]);
   });
+});
+
+test("a list of allowed addresses that throws lets nobody in, and its error is the process's", async (t) => {
+  const { client, end } = await startProgram(
+    t,
+    `import { BlockList } from "node:net";
+     class Broken extends BlockList { check() { throw new Error("broken"); } }
+     process.on("uncaughtException", (error) => console.error("uncaught", error.message));
+     const allowedAddresses = new Broken();
+     const server = createServer({ allowedAddresses }, (req, res) => res.end()).listen(0); ${listening}
+     server.on("clientError", (error, socket) => console.error(error.code, socket.destroyed));`,
+  );
+  // When the second is turned away, all that the first brought about is written.
+  for (let attempt = 0; attempt < 2; attempt++) await assert.rejects(client.request(GET));
+  assert.match(await end(), /^ERR_FCGI_ADDRESS true\nuncaught broken\n/);
 });
 
 test("a listener of the Filter role's data that throws fails its request alone", async (t) => {
