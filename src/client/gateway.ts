@@ -1,53 +1,19 @@
 import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
-import {
-  type MountedRequest,
-  mountPrefix,
-  type Param,
-  type SiteOptions,
-  writeRequestParams,
-} from "../cgi/request-params.ts";
+import { type MountedRequest, mountPrefix, type Param, writeRequestParams } from "../cgi/request-params.ts";
 import { ProtocolStatus } from "../protocol/constants.ts";
 import { FastCGIError, RequestRefusedError } from "../protocol/errors.ts";
-import { CLIENT_OPTIONS, FastCGIClient, type FastCGIClientOptions } from "./client.ts";
+import { FastCGIClient } from "./client.ts";
 import { hasBody, readBody, withLength } from "./gateway-body.ts";
+import { checkGatewayOptions, checkParams, type GatewayOptions } from "./gateway-options.ts";
 import { destroyResponse, drain, isBodiless, sendBody, sendHead } from "./gateway-response.ts";
 import { http2Stream } from "./http2-stream.ts";
-import { argumentError, checkOptions, describe, type OptionKinds } from "./options.ts";
 import type { FastCGIResponse } from "./response.ts";
 import { rethrow } from "./rethrow.ts";
 import type { FastCGITarget } from "./target.ts";
 
 /** Local redirects that one request may lead to (RFC 3875, 6.2.2). */
 const MAX_REDIRECTS = 10;
-
-/** Options of {@link createGateway}: those of its client, and what follows. */
-export interface GatewayOptions extends SiteOptions, FastCGIClientOptions {
-  /**
-   * Time in ms without progress until an answer begins: 504 then; 0 for none.
-   *
-   * @defaultValue 60000
-   */
-  timeoutMs?: number | undefined;
-  /**
-   * What is held of a body of unknown length in bytes, for scripts (`documentRoot`, `scriptFilename`): they read
-   * no further than CONTENT_LENGTH says. A longer body is answered with 411. Other programs get such bodies as
-   * they come.
-   *
-   * @defaultValue 65536
-   */
-  maxHeldBody?: number | undefined;
-  /**
-   * Hears why a request was not answered, or not to the end; also what a `params` function threw, which is
-   * answered with 500. What it throws itself becomes an `uncaughtException`.
-   */
-  onError?: ((error: Error, req: IncomingMessage) => void) | undefined;
-  /**
-   * Hears FCGI_STDERR, as it comes. Without it, it is dropped. What it throws becomes an `uncaughtException`; the
-   * request goes on.
-   */
-  onStderr?: ((chunk: Buffer, req: IncomingMessage) => void) | undefined;
-}
 
 /**
  * A handler for `http.createServer()` and for the compatibility API of `http2.createServer()` and
@@ -58,17 +24,6 @@ export interface Gateway extends RequestListener {
   /** The client below; close it with the server. */
   readonly client: FastCGIClient;
 }
-
-const OPTIONS: OptionKinds<GatewayOptions> = {
-  ...CLIENT_OPTIONS,
-  documentRoot: "string",
-  scriptFilename: "string",
-  https: "boolean",
-  params: "any",
-  maxHeldBody: "length",
-  onError: "function",
-  onStderr: "function",
-};
 
 /**
  * Creates a handler that forwards HTTP requests to a FastCGI application: a small web server for one, or a PHP
@@ -93,11 +48,8 @@ const OPTIONS: OptionKinds<GatewayOptions> = {
  * ```
  */
 export function createGateway(target: FastCGITarget | FastCGIClient, options: GatewayOptions = {}): Gateway {
-  checkOptions("createGateway", options, OPTIONS);
-  const { params } = options;
-  if (params !== undefined && typeof params !== "function") checkParams(params);
+  checkGatewayOptions(options, target instanceof FastCGIClient);
   const client = target instanceof FastCGIClient ? target : createClient(target, options);
-  if (client === target) checkUseless(options);
   const handler = (req: IncomingMessage | Http2ServerRequest, res: ServerResponse | Http2ServerResponse) => {
     // What node:http2's messages lack of node:http's is not asked for.
     new Forwarding(client, options, req as IncomingMessage, res as ServerResponse).run();
@@ -116,27 +68,6 @@ function createClient(target: FastCGITarget, options: GatewayOptions): FastCGICl
     maxWaitingRequests,
     idleTimeoutMs,
   });
-}
-
-/** Options that would be ignored are an error. */
-function checkUseless(options: GatewayOptions): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || !Object.hasOwn(CLIENT_OPTIONS, name)) continue;
-    throw argumentError(
-      `option ${name} is for a client, and the target is one: give it to the FastCGIClient`,
-    );
-  }
-}
-
-function checkParams(params: unknown): void {
-  const isRecord = typeof params === "object" && params !== null && !("then" in params);
-  if (!isRecord) {
-    throw argumentError(`params are ${describe(params)}: give an object of strings`, "ERR_INVALID_ARG_TYPE");
-  }
-  for (const [name, value] of Object.entries(params)) {
-    if (value === undefined || typeof value === "string") continue;
-    throw argumentError(`param ${name} is ${describe(value)}: give a string`, "ERR_INVALID_ARG_TYPE");
-  }
 }
 
 /** One request on its way through the gateway. */

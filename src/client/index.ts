@@ -3,7 +3,8 @@ export type { CGIHead } from "../cgi/cgi-head.ts";
 export type { ExtraParams, MountedRequest, SiteOptions } from "../cgi/request-params.ts";
 export { FastCGIClient, type FastCGIClientOptions } from "./client.ts";
 export type { RequestOptions, RequestParams } from "./exchange.ts";
-export { createGateway, type Gateway, type GatewayOptions } from "./gateway.ts";
+export { createGateway, type Gateway } from "./gateway.ts";
+export type { GatewayOptions } from "./gateway-options.ts";
 export { type OverFastCGIOptions, overFastCGI } from "./over-fastcgi.ts";
 export type { RequestBody } from "./request-body.ts";
 export {

@@ -4,7 +4,8 @@ import type { AddressInfo, Socket } from "node:net";
 import { checkApplication } from "../server/check-application.ts";
 import { checkServerOptions } from "../server/check-options.ts";
 import { FastCGIServer, type FastCGIServerOptions } from "../server/index.ts";
-import { createGateway, type Gateway, type GatewayOptions } from "./gateway.ts";
+import { createGateway, type Gateway } from "./gateway.ts";
+import type { GatewayOptions } from "./gateway-options.ts";
 import { checkOptions } from "./options.ts";
 
 /** Options of {@link overFastCGI}. */

@@ -123,6 +123,18 @@ test("passes bytes of the target and of header fields unchanged", async (t) => {
   assert.equal(await text(res), "/ä");
 });
 
+test("passes bytes of header fields unchanged when the head leaves before the body", async (t) => {
+  let request!: ReceivedRequest;
+  const { port } = await start(t, (received) => {
+    request = received;
+    request.write(Buffer.from("Status: 200 OK\r\nX-Back: caf\xe9\r\n\r\n", "latin1"));
+  });
+  const res = await send(port, "/");
+  assert.equal(res.headers["x-back"], "caf\xe9");
+  request.end("body");
+  assert.equal(await text(res), "body");
+});
+
 test("forwards a chunked upload without CONTENT_LENGTH", async (t) => {
   const { port } = await start(t, async (request) => {
     const body = await request.body;
