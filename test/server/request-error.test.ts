@@ -312,7 +312,8 @@ describe("listeners of request", () => {
     const { client, end } = await startProgram(
       t,
       `process.on("unhandledRejection", (error) => console.error("unhandled", error.message));
-       const server = createServer((req, res) => res.end("hello")).listen(0); ${listening}
+       const server = createServer((req, res) => process.once("unhandledRejection", () => res.end("hello"))).listen(0);
+       ${listening}
        server.on("connection", async () => { throw new Error("broken") });`,
     );
     assert.equal((await read(await client.request(GET))).body, "hello");
