@@ -226,7 +226,8 @@ export class ConnectionOutput {
     socket.uncork();
     // Called back at once, if it can be: what is written next must not come behind the end of the request.
     if (this.isEmpty) callback();
-    else socket.write(EMPTY, callback);
+    // In a tick of its own: what it runs of the application may throw, and the socket is everybody's.
+    else socket.write(EMPTY, (error) => process.nextTick(callback, error));
   }
 }
 
