@@ -27,5 +27,8 @@ export class DeferredRequest implements RequestConsumer {
   // Nobody has seen the request yet: there is nobody to tell.
   onFlushed(): void {}
   onDrain(): void {}
-  onAbort(): void {}
+  /** Nobody will see it any more either, should its STDIN come after all. */
+  onAbort(): void {
+    this.#transport.consumer = undefined;
+  }
 }
