@@ -237,10 +237,11 @@ export class RequestSocket extends SocketFacts implements RequestConsumer {
     // Nothing to throw away: `end` and `close` come all the same.
     if (isEmpty && endsBeforeClose) req.read();
     process.nextTick(closeSocket, this);
-    if (isUnread && !hasReader(req)) this.transport.discard();
+    const isDropped = isUnread && !hasReader(req);
+    if (isDropped) this.transport.discard();
     if (isEmpty) {
       if (!endsBeforeClose) req.read();
-    } else if (isUnread && !hasReader(req)) {
+    } else if (isDropped) {
       this.#isDumped = true;
       req.removeAllListeners("data");
       req.resume();
