@@ -141,7 +141,8 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
     {
       cases: [...halfAnswers, throwsAfterHead],
       expect: "an answer without Content-Length looks whole",
-      reason: "Caddy 2.6 takes a reset for the end; 2.11 does not",
+      reason: "Caddy 2.6 takes a reset for the end; 2.11 does not. It answers 502 when it is still writing",
+      sometimes: true,
     },
     clientGone,
   ],
