@@ -2,7 +2,7 @@ import { CGIHeadParser } from "../cgi/cgi-head.ts";
 import { ValueName } from "../protocol/constants.ts";
 import { RequestAbortedError } from "../protocol/errors.ts";
 import type { AnswerReceiver } from "./answer.ts";
-import { Exchange, type RequestOptions, type RequestParams } from "./exchange.ts";
+import { Exchange, type RequestOptions, type RequestParams } from "./client-request.ts";
 import { argumentError, checkOptions, type OptionKinds } from "./options.ts";
 import { ConnectionPool, type PoolOptions } from "./pool.ts";
 import { FastCGIResponse, type RawFastCGIResponse } from "./response.ts";

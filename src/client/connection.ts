@@ -2,7 +2,7 @@ import net, { type NetConnectOpts, type Socket } from "node:net";
 import { WebServerConnection, type WebServerHandler } from "../connection/web-server.ts";
 import type { ProtocolStatus } from "../protocol/constants.ts";
 import { FastCGIError, RequestAbortedError } from "../protocol/errors.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Exchange } from "./client-request.ts";
 import { describeTarget } from "./target.ts";
 
 /** Time in ms that an application has to confirm FCGI_ABORT_REQUEST before its connection is destroyed. */

@@ -2,7 +2,7 @@
 export type { CGIHead } from "../cgi/cgi-head.ts";
 export type { ExtraParams, MountedRequest, SiteOptions } from "../cgi/request-params.ts";
 export { FastCGIClient, type FastCGIClientOptions } from "./client.ts";
-export type { RequestOptions, RequestParams } from "./exchange.ts";
+export type { RequestOptions, RequestParams } from "./client-request.ts";
 export { createGateway, type Gateway } from "./gateway.ts";
 export type { GatewayOptions } from "./gateway-options.ts";
 export { type OverFastCGIOptions, overFastCGI } from "./over-fastcgi.ts";

@@ -1,8 +1,8 @@
 import type { NetConnectOpts } from "node:net";
 import { ValueName } from "../protocol/constants.ts";
 import { FastCGIError, RequestAbortedError } from "../protocol/errors.ts";
+import type { Exchange, ExchangeOwner } from "./client-request.ts";
 import { ClientConnection, type ConnectionOwner } from "./connection.ts";
-import type { Exchange, ExchangeOwner } from "./exchange.ts";
 import { describeTarget } from "./target.ts";
 
 /** Requests that we have open at once on one multiplexed connection, whatever the application allows. */

@@ -1,5 +1,5 @@
 import type { NetConnectOpts } from "node:net";
-import { LOOPBACK, readAddress, readPort } from "../server/address.ts";
+import { LOOPBACK, readAddress, readPort } from "../listen/address.ts";
 import { argumentError, describe } from "./options.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { ValueName } from "../protocol/constants.ts";
-import { ByteRoom } from "./byte-room.ts";
+import { ByteRoom } from "./growable-buffer.ts";
 
 /** What an {@link ApplicationConnection} refuses, and what it says of itself. Lengths are bytes. */
 export interface ApplicationLimits {

@@ -16,7 +16,7 @@ import {
   encodeStreamEnd,
 } from "../protocol/record.ts";
 import { RecordReader, type RecordSink } from "../protocol/record-reader.ts";
-import { ByteRoom } from "./byte-room.ts";
+import { ByteRoom } from "./growable-buffer.ts";
 
 /** What a {@link WebServerConnection} calls, always from within `push()`. `R` is the caller's request. */
 export interface WebServerHandler<R> {

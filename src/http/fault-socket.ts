@@ -2,7 +2,7 @@ import { type Server, STATUS_CODES } from "node:http";
 import type { RequestHead } from "../cgi/request-head.ts";
 import type { RequestConsumer, RequestTransport } from "./request-transport.ts";
 import { ResponseOutput } from "./response-output.ts";
-import { SocketFacts } from "./socket-facts.ts";
+import { SocketFacts } from "./socket-info.ts";
 
 type Callback = (error?: Error | null) => void;
 

@@ -5,7 +5,7 @@ import { emitApart, failRequest } from "./request-failure.ts";
 import type { RequestConsumer, RequestTransport } from "./request-transport.ts";
 import { ResponseOutput } from "./response-output.ts";
 import { restoreDrain } from "./restore-drain.ts";
-import { SocketFacts } from "./socket-facts.ts";
+import { SocketFacts } from "./socket-info.ts";
 import { endsBeforeClose } from "./unread-request.ts";
 
 type WriteCallback = (error?: Error | null) => void;

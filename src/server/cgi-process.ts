@@ -11,8 +11,8 @@ import { Role } from "../protocol/constants.ts";
 import { encodeNameValuePairs } from "../protocol/name-value.ts";
 import { checkApplication } from "./check-application.ts";
 import { checkServerOptions } from "./check-options.ts";
+import { reject } from "./error-response.ts";
 import { type FastCGIServerOptions, readHeadLimits, readOptions } from "./options.ts";
-import { reject } from "./refusal.ts";
 import { createRouting, emitMounted } from "./routing.ts";
 import { createServer, type FastCGIServer } from "./server.ts";
 

@@ -1,6 +1,6 @@
 import { Server } from "node:net";
 import { types } from "node:util";
-import { argumentError, describeValue } from "./argument-error.ts";
+import { argumentError, describeValue } from "../listen/argument-error.ts";
 
 /** What people pass that is no `(req, res)` listener: how it is told, what it is, and what to pass instead. */
 interface Mistake {

@@ -1,4 +1,4 @@
-import { argumentError, describeValue } from "./argument-error.ts";
+import { argumentError, describeValue } from "../listen/argument-error.ts";
 import { FASTCGI_OPTIONS, type FastCGIServerOptions } from "./options.ts";
 
 /** `http.ServerOptions`, and what they take of `net.ServerOpts`, up to Node.js 26. */

@@ -1,7 +1,7 @@
 import { debuglog, inspect } from "node:util";
 import { decodeParams } from "../cgi/params.ts";
-import type { FastCGIConnection } from "./fastcgi-connection.ts";
-import type { FastCGIRequest } from "./fastcgi-request.ts";
+import type { FastCGIConnection } from "../fastcgi/connection.ts";
+import type { FastCGIRequest } from "../fastcgi/request.ts";
 
 const debug = debuglog("serve-fastcgi");
 

@@ -1,9 +1,6 @@
 export type { CGIRequest, CGIRole } from "../cgi/cgi-request.ts";
 export type { Params } from "../cgi/params.ts";
-export { cgiRequest } from "../http/raw-request.ts";
-export type { CGIBody, SendOptions } from "../http/send-body.ts";
-export type { AllowedAddresses } from "./allowed-addresses.ts";
-export type { AllowOptions, AuthorizerContext, CGIContext } from "./cgi-context.ts";
+export type { AllowOptions, AuthorizerContext, CGIContext } from "../functions/cgi-context.ts";
 export {
   type AuthorizerFunction,
   type CGIFunction,
@@ -11,7 +8,11 @@ export {
   cgiListener,
   FastCGIHandler,
   type FastCGIHandlerClass,
-} from "./cgi-function.ts";
+} from "../functions/cgi-function.ts";
+export { cgiRequest } from "../functions/raw-request.ts";
+export type { CGIBody, SendOptions } from "../functions/send-body.ts";
+export type { AllowedAddresses } from "../listen/allowed-addresses.ts";
+export type { FastCGIListenOptions, ListenArguments } from "../listen/target.ts";
 export { serveCGI } from "./cgi-process.ts";
 export type { FastCGIServerOptions } from "./options.ts";
 export type { Roles } from "./routing.ts";
@@ -26,4 +27,3 @@ export {
   type TargetOptions,
 } from "./serve.ts";
 export { createServer, FastCGIServer } from "./server.ts";
-export type { FastCGIListenOptions, ListenArguments } from "./target.ts";

@@ -1,8 +1,8 @@
 import { maxHeaderSize, type ServerOptions } from "node:http";
 import { type ForwardedPolicy, readForwarded } from "../cgi/forwarded.ts";
 import type { HeadLimits } from "../cgi/request-head.ts";
-import type { AllowedAddresses } from "./allowed-addresses.ts";
-import { argumentError, describeValue } from "./argument-error.ts";
+import type { AllowedAddresses } from "../listen/allowed-addresses.ts";
+import { argumentError, describeValue } from "../listen/argument-error.ts";
 import type { Roles } from "./routing.ts";
 
 /**

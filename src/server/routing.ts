@@ -1,18 +1,18 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import { readPrefix, splitMount, splitScriptName } from "../cgi/mount.ts";
 import type { RequestHead } from "../cgi/request-head.ts";
-import { announceRequest } from "../http/messages.ts";
-import type { RequestTransport } from "../http/request-transport.ts";
-import { Role } from "../protocol/constants.ts";
-import { ProtocolError } from "../protocol/errors.ts";
+import { FilterRequest } from "../fastcgi/filter-request.ts";
+import type { FastCGIRequest } from "../fastcgi/request.ts";
 import {
   type AuthorizerFunction,
   authorizerListener,
   type CGIFunction,
   cgiListener,
-} from "./cgi-function.ts";
-import type { FastCGIRequest } from "./fastcgi-request.ts";
-import { FilterRequest } from "./filter-request.ts";
+} from "../functions/cgi-function.ts";
+import { announceRequest } from "../http/messages.ts";
+import type { RequestTransport } from "../http/request-transport.ts";
+import { Role } from "../protocol/constants.ts";
+import { ProtocolError } from "../protocol/errors.ts";
 
 /** Times `maxStdinAhead` that a Filter may have waiting of one stream while it reads the other. */
 const FILTER_STREAMS_AHEAD = 8;

@@ -4,17 +4,17 @@ import {
   type RequestListener,
   type Server,
 } from "node:http";
-import { argumentError, describeValue } from "./argument-error.ts";
-import { type CGIFunction, cgiListener, type FastCGIHandlerClass } from "./cgi-function.ts";
+import { type CGIFunction, cgiListener, type FastCGIHandlerClass } from "../functions/cgi-function.ts";
+import { argumentError, describeValue } from "../listen/argument-error.ts";
+import { isCGIProcess } from "../listen/inherited-socket.ts";
+import { listenOn } from "../listen/listen.ts";
+import { closeOnSignals } from "../listen/signals.ts";
+import { type FastCGIListenOptions, readTarget } from "../listen/target.ts";
 import { startCGI } from "./cgi-process.ts";
 import { checkApplication } from "./check-application.ts";
 import { checkFastCGITarget, checkHTTPTarget } from "./check-options.ts";
-import { isCGIProcess } from "./inherited-socket.ts";
-import { listenOn } from "./listen.ts";
 import type { FastCGIServerOptions } from "./options.ts";
 import { createServer, type FastCGIServer } from "./server.ts";
-import { closeOnSignals } from "./signals.ts";
-import { type FastCGIListenOptions, readTarget } from "./target.ts";
 
 /** Where to listen: a TCP port of the loopback interface, a path of a unix socket, or options in full. */
 export type Target = number | string | TargetOptions;

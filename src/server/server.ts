@@ -8,28 +8,28 @@ import {
   readRequestHead,
 } from "../cgi/request-head.ts";
 import { type ApplicationLimits, NO_BYTES } from "../connection/application-request.ts";
+import { FastCGIConnection } from "../fastcgi/connection.ts";
+import type { ConnectionOwner } from "../fastcgi/connection-owner.ts";
+import { DeferredRequest } from "../fastcgi/deferred-request.ts";
+import { answerHTTP, type ForeignProtocol, reportForeignProtocol } from "../fastcgi/foreign-protocol.ts";
+import type { FastCGIRequest } from "../fastcgi/request.ts";
+import { Sweeper } from "../fastcgi/timeouts.ts";
 import { CapturingServer } from "../http/capturing-server.ts";
 import { emitRequest, type MessageOptions, readMessageOptions } from "../http/messages.ts";
 import { describeError, emitApart, logProcessError } from "../http/request-failure.ts";
 import { RequestSocket } from "../http/request-socket.ts";
 import { createRequestSocket } from "../http/secure-request-socket.ts";
+import { type ConnectionFilter, createConnectionFilter } from "../listen/allowed-addresses.ts";
+import { listenOn } from "../listen/listen.ts";
+import type { ListenArguments } from "../listen/target.ts";
 import { Role, ValueName } from "../protocol/constants.ts";
 import { FastCGIError, ProtocolError } from "../protocol/errors.ts";
-import { type ConnectionFilter, createConnectionFilter } from "./allowed-addresses.ts";
 import { checkApplication, checkIsOptions } from "./check-application.ts";
 import { checkCreateOptions } from "./check-options.ts";
 import { type ConnectionLog, createConnectionLog } from "./connection-log.ts";
-import type { ConnectionOwner } from "./connection-owner.ts";
-import { DeferredRequest } from "./deferred-request.ts";
-import { FastCGIConnection } from "./fastcgi-connection.ts";
-import type { FastCGIRequest } from "./fastcgi-request.ts";
-import { answerHTTP, type ForeignProtocol, reportForeignProtocol } from "./foreign-protocol.ts";
-import { listenOn } from "./listen.ts";
+import { refuse, reject } from "./error-response.ts";
 import { type FastCGIServerOptions, readHeadLimits, readOptions, type ServerSettings } from "./options.ts";
-import { refuse, reject } from "./refusal.ts";
 import { createRouting, type Routing, rolesOf } from "./routing.ts";
-import { Sweeper } from "./sweeper.ts";
-import type { ListenArguments } from "./target.ts";
 
 /** Methods whose requests have no body as a rule: they need not wait for the first of it. */
 const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "DELETE"]);

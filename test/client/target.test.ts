@@ -3,7 +3,7 @@ import net from "node:net";
 import test from "node:test";
 import { createGateway, FastCGIClient, overFastCGI } from "../../src/client/index.ts";
 import { connectOptions } from "../../src/client/target.ts";
-import { readTarget } from "../../src/server/target.ts";
+import { readTarget } from "../../src/listen/target.ts";
 
 /** Calls with what TypeScript would not let through. */
 function make(target: unknown, options?: unknown): unknown {

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer as createTCPServer, type Socket } from "
 import { Duplex } from "node:stream";
 import { describe, type TestContext, test } from "node:test";
 import { setInterval } from "node:timers/promises";
-import { Linger } from "../../src/server/linger.ts";
+import { Linger } from "../../src/fastcgi/linger.ts";
 import { Link } from "../conformance/link.ts";
 import * as wire from "../conformance/wire.ts";
 import { head, request, type Started, startServer } from "./peer.ts";

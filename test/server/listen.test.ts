@@ -26,7 +26,7 @@ import {
   serveHTTP,
   type Target,
 } from "../../src/index.ts";
-import { isListening } from "../../src/server/inherited-socket.ts";
+import { isListening } from "../../src/listen/inherited-socket.ts";
 import { request } from "./peer.ts";
 import { GET, makeFolder, read } from "./start.ts";
 

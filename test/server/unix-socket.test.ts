@@ -18,7 +18,7 @@ import { describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { FastCGIClient } from "../../src/client/index.ts";
 import { createServer } from "../../src/index.ts";
-import { bindUnixSocket } from "../../src/server/unix-socket.ts";
+import { bindUnixSocket } from "../../src/listen/unix-socket.ts";
 import type { Order, Outcome } from "./contender.ts";
 import { GET, makeFolder, read } from "./start.ts";
 

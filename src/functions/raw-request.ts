@@ -3,12 +3,12 @@ import { Readable, type Writable } from "node:stream";
 import type { CGIRequest, CGIRole } from "../cgi/cgi-request.ts";
 import { decodeParams, type Params } from "../cgi/params.ts";
 import { writeRequestParams } from "../cgi/request-params.ts";
+import { failRequest } from "../http/request-failure.ts";
+import { RequestSocket } from "../http/request-socket.ts";
 import { Role } from "../protocol/constants.ts";
 import { RequestAbortedError } from "../protocol/errors.ts";
 import { encodeNameValuePairs } from "../protocol/name-value.ts";
 import { CGIOutput } from "./cgi-output.ts";
-import { failRequest } from "./request-failure.ts";
-import { RequestSocket } from "./request-socket.ts";
 
 /** A Node request and its response as a CGI request; each stream comes into being when it is asked for. */
 export class RawRequest implements CGIRequest {

@@ -4,12 +4,12 @@ import { ApplicationConnection } from "../connection/application.ts";
 import type { ApplicationHandler } from "../connection/application-request.ts";
 import { ProtocolStatus, Role } from "../protocol/constants.ts";
 import { encodeEndRequest } from "../protocol/record.ts";
-import { ConnectionOutput } from "./connection-output.ts";
 import type { ConnectionOwner } from "./connection-owner.ts";
-import { FastCGIRequest } from "./fastcgi-request.ts";
 import { foreignProtocol } from "./foreign-protocol.ts";
+import { PeerProbe } from "./half-close-probe.ts";
 import { Linger } from "./linger.ts";
-import { PeerProbe } from "./peer-probe.ts";
+import { ConnectionOutput } from "./output-scheduler.ts";
+import { FastCGIRequest } from "./request.ts";
 
 /** Bytes of memory that a piece of a body takes beside its content: one of one byte each is as good as full. */
 const PIECE_OVERHEAD = 200;

@@ -1,6 +1,6 @@
 import { RecordType } from "../protocol/constants.ts";
 import { encodeStreamEnd } from "../protocol/record.ts";
-import type { ConnectionOutput } from "./connection-output.ts";
+import type { ConnectionOutput } from "./output-scheduler.ts";
 
 const EMPTY = Buffer.alloc(0);
 /** Milliseconds after which a peer that may be gone is asked again; then at every sweep. */

@@ -1,7 +1,7 @@
 import { toStatusField } from "../cgi/response-head.ts";
 import { ApplicationRequest } from "../connection/application-request.ts";
 import type { RequestConsumer, RequestTransport } from "../http/request-transport.ts";
-import type { FastCGIConnection } from "./fastcgi-connection.ts";
+import type { FastCGIConnection } from "./connection.ts";
 
 /** Bytes that are worth a write of their own in mid-tick. */
 const WORTH_SENDING = 98304;

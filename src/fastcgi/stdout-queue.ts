@@ -1,7 +1,7 @@
 import { decodeParams, isBehindNginx } from "../cgi/params.ts";
 import { HEADER_LENGTH, MAX_CONTENT_LENGTH, RecordType } from "../protocol/constants.ts";
 import { paddingFor, writeEndRequest, writeHeader } from "../protocol/record.ts";
-import type { FastCGIRequest } from "./fastcgi-request.ts";
+import type { FastCGIRequest } from "./request.ts";
 
 /** A field of nginx, which takes it out of the response. */
 const UNBUFFERED = "X-Accel-Buffering: no\r\n";

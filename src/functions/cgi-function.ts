@@ -1,11 +1,11 @@
 import { EventEmitter } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Readable, Writable } from "node:stream";
-import { socketOf } from "../http/raw-request.ts";
 import { failRequest, logHeadError } from "../http/request-failure.ts";
-import { isBody } from "../http/send-body.ts";
+import { checkHandler } from "../server/check-application.ts";
 import { AuthorizerContext, CGIContext } from "./cgi-context.ts";
-import { checkHandler } from "./check-application.ts";
+import { socketOf } from "./raw-request.ts";
+import { isBody } from "./send-body.ts";
 
 /**
  * Answers one request, as a CGI program does.

@@ -1,10 +1,10 @@
 import type { Server } from "node:http";
 import { Role } from "../protocol/constants.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import type { FastCGIConnection } from "./fastcgi-connection.ts";
-import type { FastCGIRequest } from "./fastcgi-request.ts";
+import type { ServerSettings } from "../server/options.ts";
+import type { FastCGIConnection } from "./connection.ts";
 import type { Linger } from "./linger.ts";
-import type { ServerSettings } from "./options.ts";
+import type { FastCGIRequest } from "./request.ts";
 
 /**
  * Looks after the time-outs of all connections with one timer: a timer per request would be a good part of its

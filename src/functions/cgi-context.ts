@@ -2,8 +2,8 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:ht
 import type { Readable, Writable } from "node:stream";
 import type { CGIRequest, CGIRole } from "../cgi/cgi-request.ts";
 import type { Params } from "../cgi/params.ts";
-import { RawRequest, socketOf } from "../http/raw-request.ts";
-import { type CGIBody, checkStatus, isBody, type SendOptions, sendBody } from "../http/send-body.ts";
+import { RawRequest, socketOf } from "./raw-request.ts";
+import { type CGIBody, checkStatus, isBody, type SendOptions, sendBody } from "./send-body.ts";
 
 /**
  * What a CGI function receives: the shape of `process` as a CGI program sees it, and ways to answer.

@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
 import type { ApplicationLimits } from "../connection/application-request.ts";
-import type { FastCGIConnection } from "./fastcgi-connection.ts";
-import type { FastCGIRequest } from "./fastcgi-request.ts";
+import type { FastCGIConnection } from "./connection.ts";
 import type { ForeignProtocol } from "./foreign-protocol.ts";
+import type { FastCGIRequest } from "./request.ts";
 
 /** What a connection needs of the server it belongs to. Lengths are bytes. */
 export interface ConnectionOwner {

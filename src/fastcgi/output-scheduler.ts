@@ -1,8 +1,8 @@
 import { Socket } from "node:net";
-import { ByteRoom } from "../connection/byte-room.ts";
+import { ByteRoom } from "../connection/growable-buffer.ts";
 import { RecordType } from "../protocol/constants.ts";
 import { encodeStream } from "../protocol/record.ts";
-import type { FastCGIRequest } from "./fastcgi-request.ts";
+import type { FastCGIRequest } from "./request.ts";
 import {
   encodeChunks,
   fitsSlab,
@@ -12,7 +12,7 @@ import {
   takeChunks,
   writeEnd,
   writeQueued,
-} from "./record-output.ts";
+} from "./stdout-queue.ts";
 
 const EMPTY = Buffer.alloc(0);
 /** What one request may send before another one of the same connection has its turn. */
