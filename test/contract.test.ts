@@ -3,9 +3,9 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { overFastCGI } from "../src/client/index.ts";
-import { createContractApp, startControl } from "./suite/app.ts";
-import { checkDifferences, runSuite } from "./suite/run.ts";
-import type { AppName, RunningTarget } from "./suite/target.ts";
+import { createContractApp, startControl } from "./http-suite/app.ts";
+import { checkDifferences, runSuite } from "./http-suite/run.ts";
+import type { AppName, RunningTarget } from "./http-suite/target.ts";
 
 const apps: readonly AppName[] = ["plain", "express5", "express4", "connect"];
 

@@ -7,7 +7,7 @@ import { FastCGIClient } from "../src/client/index.ts";
 import { Role } from "../src/protocol/index.ts";
 import { runCGIProgram } from "./server/cgi-program.ts";
 import { read } from "./server/start.ts";
-import { findFreePort, waitForListener } from "./servers/harness.ts";
+import { findFreePort, waitForListener } from "./web-servers/harness.ts";
 
 const folder = fileURLToPath(new URL("../examples", import.meta.url));
 

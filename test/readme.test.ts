@@ -3,13 +3,13 @@ import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { BenchResults } from "../bench/results.ts";
 import { summaryMarkdown } from "../bench/summary.ts";
-import { renderDifferences } from "./suite/differences.ts";
+import { renderDifferences } from "./http-suite/differences.ts";
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
 
 test("README holds the generated table of what front ends do otherwise", () => {
   const table = /<!-- differences -->\n([\s\S]*?)\n<!-- \/differences -->/.exec(read("README.md"))?.[1];
-  assert.equal(table?.trim(), renderDifferences().trim(), "print it with `npx tsx test/suite/table.ts`");
+  assert.equal(table?.trim(), renderDifferences().trim(), "print it with `npx tsx test/http-suite/table.ts`");
 });
 
 test("README holds the figures of the last whole run of the benchmark", () => {

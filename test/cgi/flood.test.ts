@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { type RequestHead, readRequestHead } from "../../src/cgi/request-head.ts";
-import { pairs } from "../conformance/wire.ts";
+import { pairs } from "../fastcgi-suite/wire.ts";
 import { readFixtures } from "../fixtures/replay.ts";
 
 type Pair = readonly [string, string];

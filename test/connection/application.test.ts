@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ApplicationConnection } from "../../src/connection/application.ts";
 import type { ApplicationLimits } from "../../src/connection/application-request.ts";
-import * as wire from "../conformance/wire.ts";
+import * as wire from "../fastcgi-suite/wire.ts";
 import { chunkings } from "../protocol/chunkings.ts";
 import { limits, Recorder } from "./recorder.ts";
 

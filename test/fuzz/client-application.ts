@@ -1,7 +1,7 @@
 /** A hostile FastCGI application: what the client is fuzzed with. It shares nothing with the library. */
 import { once } from "node:events";
 import net, { type Socket } from "node:net";
-import * as wire from "../conformance/wire.ts";
+import * as wire from "../fastcgi-suite/wire.ts";
 import type { Random } from "./random.ts";
 
 /** What the application does with a request, or with the connection below it. */

@@ -1,4 +1,4 @@
-import * as wire from "../conformance/wire.ts";
+import * as wire from "../fastcgi-suite/wire.ts";
 import type { Input } from "./input.ts";
 import type { Random } from "./random.ts";
 

@@ -1,4 +1,4 @@
-import * as wire from "../conformance/wire.ts";
+import * as wire from "../fastcgi-suite/wire.ts";
 import { makeFlood } from "./floods.ts";
 import { Random } from "./random.ts";
 

@@ -13,8 +13,8 @@ import {
   RecordType,
   Role,
 } from "../../src/protocol/index.ts";
-import { noteAll, type Peer, type Scenario } from "../suite/events.ts";
-import { scenarios } from "../suite/scenarios.ts";
+import { noteAll, type Peer, type Scenario } from "../http-suite/events.ts";
+import { scenarios } from "../http-suite/scenarios.ts";
 
 /** A protocol: how to make its server, and a peer on a connection to it. */
 interface Wire {

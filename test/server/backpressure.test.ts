@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { Duplex, getDefaultHighWaterMark } from "node:stream";
 import { test } from "node:test";
 import { createServer } from "../../src/index.ts";
-import * as wire from "../conformance/wire.ts";
+import * as wire from "../fastcgi-suite/wire.ts";
 import { head, request, startServer } from "./peer.ts";
 
 const MEBIBYTE = 1_048_576;

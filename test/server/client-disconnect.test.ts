@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import * as wire from "../conformance/wire.ts";
+import * as wire from "../fastcgi-suite/wire.ts";
 import { head, request, startServer } from "./peer.ts";
 
 setFlagsFromString("--expose-gc");

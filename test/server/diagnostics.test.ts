@@ -13,7 +13,7 @@ import type { AddressInfo } from "node:net";
 import { describe, test } from "node:test";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-base";
 import { createServer } from "../../src/index.ts";
-import { Link } from "../conformance/link.ts";
+import { Link } from "../fastcgi-suite/link.ts";
 import { request as encodeRequest } from "./peer.ts";
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);

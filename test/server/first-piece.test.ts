@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
-import * as wire from "../conformance/wire.ts";
+import * as wire from "../fastcgi-suite/wire.ts";
 import { type RequestParts, request, startServer } from "./peer.ts";
 
 const NGINX = [["SERVER_SOFTWARE", "nginx/1.22.1"]] as const;

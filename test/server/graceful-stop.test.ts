@@ -7,7 +7,7 @@ import addShutdown from "http-shutdown";
 import { createHttpTerminator } from "http-terminator";
 import stoppable from "stoppable";
 import type { FastCGIServer } from "../../src/index.ts";
-import type { Link } from "../conformance/link.ts";
+import type { Link } from "../fastcgi-suite/link.ts";
 import { request, startServer } from "./peer.ts";
 
 /** What the libraries wait before they cut what runs: a stop that comes to that fails by the test's time limit. */

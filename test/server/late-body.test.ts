@@ -4,8 +4,8 @@ import type { IncomingMessage, Server } from "node:http";
 import { PassThrough, pipeline, Writable } from "node:stream";
 import { describe, type TestContext, test } from "node:test";
 import type { FastCGIServerOptions } from "../../src/index.ts";
-import type { Link } from "../conformance/link.ts";
-import * as wire from "../conformance/wire.ts";
+import type { Link } from "../fastcgi-suite/link.ts";
+import * as wire from "../fastcgi-suite/wire.ts";
 import { head, request, startServer } from "./peer.ts";
 
 const BODY = Buffer.alloc(300_000, "body ");

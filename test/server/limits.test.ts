@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { RequestListener } from "node:http";
 import { describe, test } from "node:test";
 import { createServer } from "../../src/index.ts";
-import * as wire from "../conformance/wire.ts";
+import * as wire from "../fastcgi-suite/wire.ts";
 import { clientErrorCode, head, request, startServer } from "./peer.ts";
 
 const hello: RequestListener = (_req, res) => void res.end("hello");

@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { Duplex, type Writable } from "node:stream";
 import { describe, test } from "node:test";
 import { createServer } from "../../src/index.ts";
-import * as wire from "../conformance/wire.ts";
+import * as wire from "../fastcgi-suite/wire.ts";
 import { request, startServer } from "./peer.ts";
 
 const MEBIBYTE = 1_048_576;

@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { test } from "node:test";
 import { createServer } from "../../src/index.ts";
 import { type FastCGIRecord, RecordParser, RecordType } from "../../src/protocol/index.ts";
-import * as wire from "../conformance/wire.ts";
+import * as wire from "../fastcgi-suite/wire.ts";
 import { Random } from "../fuzz/random.ts";
 import { head, request } from "./peer.ts";
 

@@ -8,7 +8,7 @@ import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
 import { FastCGIClient } from "../../src/client/index.ts";
 import { createServer, type FastCGIServerOptions } from "../../src/index.ts";
-import * as wire from "../conformance/wire.ts";
+import * as wire from "../fastcgi-suite/wire.ts";
 import { head, request, startServer } from "./peer.ts";
 import { GET, read } from "./start.ts";
 

@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { FastCGIServer } from "../../src/index.ts";
-import { Link } from "../conformance/link.ts";
-import * as wire from "../conformance/wire.ts";
+import { Link } from "../fastcgi-suite/link.ts";
+import * as wire from "../fastcgi-suite/wire.ts";
 import { head, request, startServer } from "./peer.ts";
 
 const connections = (server: FastCGIServer): Promise<number> =>

@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
 import type { CGIFunction, FastCGIServerOptions } from "../../src/index.ts";
-import * as wire from "../conformance/wire.ts";
+import * as wire from "../fastcgi-suite/wire.ts";
 import { clientErrorCode, head, request, startServer } from "./peer.ts";
 
 const MEBIBYTE = 1_048_576;

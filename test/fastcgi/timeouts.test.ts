@@ -3,9 +3,9 @@ import { type EventEmitter, once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { describe, test } from "node:test";
 import type { FastCGIServerOptions } from "../../src/index.ts";
-import type { Link } from "../conformance/link.ts";
-import * as wire from "../conformance/wire.ts";
-import { clientErrorCode, head, request, startServer } from "./peer.ts";
+import type { Link } from "../fastcgi-suite/link.ts";
+import * as wire from "../fastcgi-suite/wire.ts";
+import { clientErrorCode, head, request, startServer } from "../server/peer.ts";
 
 const OFTEN = { connectionsCheckingInterval: 10 };
 

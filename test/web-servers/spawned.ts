@@ -1,7 +1,7 @@
 // The contract application as web servers start it: the listening socket is descriptor 0.
 import { createServer } from "../../src/index.ts";
-import { createContractApp, startControl } from "../suite/app.ts";
-import type { AppName } from "../suite/target.ts";
+import { createContractApp, startControl } from "../http-suite/app.ts";
+import type { AppName } from "../http-suite/target.ts";
 
 const [app = "express5", control = "0"] = process.argv.slice(2);
 const server = createServer(createContractApp(app as AppName));

@@ -27,8 +27,8 @@ import {
   type Target,
 } from "../../src/index.ts";
 import { isListening } from "../../src/listen/inherited-socket.ts";
-import { request } from "./peer.ts";
-import { GET, makeFolder, read } from "./start.ts";
+import { request } from "../server/peer.ts";
+import { GET, makeFolder, read } from "../server/start.ts";
 
 const app = (_req: unknown, res: { end(text: string): void }) => res.end("served");
 
@@ -236,7 +236,7 @@ test("a descriptor that does not listen is refused", async (t) => {
 
 test("tells a listening socket from others", async (t) => {
   const { fd } = await listenForOthers(t);
-  const program = `import { isListening } from "./src/server/inherited-socket.ts"; console.log(isListening(3))`;
+  const program = `import { isListening } from "./src/listen/inherited-socket.ts"; console.log(isListening(3))`;
   assert.equal(await childSays(program, fd), "true\n");
   assert.equal(await childSays(program, "pipe"), "false\n");
 });

@@ -1,12 +1,12 @@
 /**
  * The conformance suite against FastCGI applications of other people, for the comparative table. Nothing fails on
- * what they do; the table is printed. `CI_SERVERS=1 npx tsx test/servers/peers-conformance.test.ts --failures` lists the cases.
+ * what they do; the table is printed. `CI_SERVERS=1 npx tsx test/web-servers/peers-conformance.test.ts --failures` lists the cases.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Column, failures, markdown } from "../conformance/report.ts";
-import { sections } from "../conformance/sections.ts";
-import { measure, peers, serveFastCGI } from "../conformance/targets.ts";
+import { type Column, failures, markdown } from "../fastcgi-suite/report.ts";
+import { sections } from "../fastcgi-suite/sections.ts";
+import { measure, peers, serveFastCGI } from "../fastcgi-suite/targets.ts";
 
 const installed = [serveFastCGI, ...peers].filter((application) => application.version() !== undefined);
 

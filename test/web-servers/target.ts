@@ -4,9 +4,9 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
 import { createServer, type FastCGIServer } from "../../src/index.ts";
-import { createContractApp, startControl } from "../suite/app.ts";
-import type { SuiteOptions } from "../suite/run.ts";
-import type { Address, AppName, FrontEnd, RunningTarget, Target } from "../suite/target.ts";
+import { createContractApp, startControl } from "../http-suite/app.ts";
+import type { SuiteOptions } from "../http-suite/run.ts";
+import type { Address, AppName, FrontEnd, RunningTarget, Target } from "../http-suite/target.ts";
 import type { ExampleName } from "./examples.ts";
 import { findFreePort, makeTemporaryFolder, startWebServer, type WebServer } from "./harness.ts";
 

@@ -51,7 +51,7 @@ test("serves on the socket of systemd-socket-activate, found by its name, too", 
   const named = await findFreePort();
   const folder = makeTemporaryFolder();
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
-  const script = writeProgram(folder, "test/servers/named-socket.ts");
+  const script = writeProgram(folder, "test/web-servers/named-socket.ts");
   const sockets = ["-l", `127.0.0.1:${named}`, "-l", `${folder}/other.sock`, "--fdname=web:other"];
   await startProgram(t, named, "systemd-socket-activate", [...sockets, script]);
   await assertFastCGI(named);

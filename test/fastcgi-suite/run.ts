@@ -1,8 +1,8 @@
 /**
  * Conformance suite for FastCGI 1.0 applications, at the level of records.
  *
- *     npx tsx test/conformance/run.ts --target tcp:127.0.0.1:9000
- *     npx tsx test/conformance/run.ts --target unix:/run/app.sock --param SCRIPT_FILENAME=/srv/app.php
+ *     npx tsx test/fastcgi-suite/run.ts --target tcp:127.0.0.1:9000
+ *     npx tsx test/fastcgi-suite/run.ts --target unix:/run/app.sock --param SCRIPT_FILENAME=/srv/app.php
  *
  * Options: `--only 5.4` or `--only 5.4/3`; `--json FILE`; `--markdown`; `--quiet` (failures only); `--timeout MS`
  * (2000: how long a case waits for bytes that must come); `--patience MS` (10000: how long the run waits for an

@@ -1,5 +1,5 @@
 import { describe } from "node:test";
-import { runSuite } from "../suite/run.ts";
+import { runSuite } from "../http-suite/run.ts";
 import { testExamples, testFailover, testHTTP2, testMany, testOverload, testRestart } from "./operations.ts";
 import { quickSuite, serverTarget, skipReason } from "./target.ts";
 

@@ -1,0 +1,2 @@
+export { startControl } from "./app/control.ts";
+export { createContractApp } from "./app/frameworks.ts";

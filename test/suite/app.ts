@@ -1,2 +1,0 @@
-export { type Control, startControl } from "./app/control.ts";
-export { createContractApp } from "./app/frameworks.ts";
