@@ -12,7 +12,7 @@ export interface ConnectionOwner {
   /** What is read and thrown away of a body after an early answer. */
   readonly lingerLength: number;
   /** STDIN that a request may hold unread before its connection is paused, where it has neighbours. */
-  readonly maxStdinAhead: number;
+  readonly maxBufferedStdin: number;
   /** Output of one connection that is handed to the socket at a time. */
   readonly maxOutputLength: number;
   onRequest(request: FastCGIRequest): void;

@@ -145,8 +145,8 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     }
   }
 
-  get maxStdinAhead(): number {
-    return this.#owner.maxStdinAhead;
+  get maxBufferedStdin(): number {
+    return this.#owner.maxBufferedStdin;
   }
 
   createRequest(requestId: number, role: number, keepConn: boolean): FastCGIRequest {
@@ -186,7 +186,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   #holdBack(request: FastCGIRequest, length: number): void {
     request.stdinAhead += length + PIECE_OVERHEAD;
     // Neighbours on a connection are held up by a pause, those too that are still to come: they get some room.
-    if (!request.keepConn || request.stdinAhead >= this.#owner.maxStdinAhead) {
+    if (!request.keepConn || request.stdinAhead >= this.#owner.maxBufferedStdin) {
       this.#paused ??= new Set();
       this.#paused.add(request);
       this.socket.pause();

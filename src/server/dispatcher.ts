@@ -33,7 +33,7 @@ const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"
 export class Dispatcher implements ConnectionOwner {
   readonly limits: ApplicationLimits;
   readonly lingerLength: number;
-  readonly maxStdinAhead: number;
+  readonly maxBufferedStdin: number;
   readonly maxOutputLength: number;
   tick = 0;
   readonly #server: CapturingServer;
@@ -58,7 +58,7 @@ export class Dispatcher implements ConnectionOwner {
     this.#server = server;
     this.#settings = settings;
     this.lingerLength = settings.lingerLength;
-    this.maxStdinAhead = settings.maxStdinAhead;
+    this.maxBufferedStdin = settings.maxBufferedStdin;
     this.maxOutputLength = settings.maxOutputLength;
     this.#headLimits = readHeadLimits(options, settings);
     const multiplexes = settings.maxRequestsPerConnection > 1;
@@ -66,7 +66,7 @@ export class Dispatcher implements ConnectionOwner {
       maxParamsLength: settings.maxParamsLength,
       maxParamsWireLength: settings.maxParamsLength * 4,
       maxRequestsPerConnection: settings.maxRequestsPerConnection,
-      maxEarlyStdinLength: settings.maxStdinAhead,
+      maxEarlyStdinLength: settings.maxBufferedStdin,
       roles: rolesOf(options.roles),
       values: new Map([
         [ValueName.MPXS_CONNS, multiplexes ? "1" : "0"],

@@ -53,7 +53,7 @@ export interface FastCGIServerOptions extends ServerOptions {
    * FCGI_PARAMS are held up to this, too; beyond it the connection is destroyed.
    * @defaultValue 524288
    */
-  maxStdinAhead?: number | undefined;
+  maxBufferedStdin?: number | undefined;
   /**
    * Output of one connection that is handed to the operating system at a time, and that may wait for the web server
    * to take it, control records included: beyond it no further request or control record is read until it has left.
@@ -159,7 +159,7 @@ export interface ServerSettings {
   readonly maxParams: number;
   readonly maxRequestsPerConnection: number;
   readonly maxRequests: number;
-  readonly maxStdinAhead: number;
+  readonly maxBufferedStdin: number;
   readonly maxOutputLength: number;
   readonly beginTimeout: number;
   readonly headersTimeout: number;
@@ -178,7 +178,7 @@ const DEFAULTS: ServerSettings = {
   maxParams: 1000,
   maxRequestsPerConnection: 100,
   maxRequests: 10000,
-  maxStdinAhead: 524288,
+  maxBufferedStdin: 524288,
   maxOutputLength: 1048576,
   beginTimeout: 10000,
   headersTimeout: 30000,

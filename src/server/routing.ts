@@ -14,7 +14,7 @@ import type { RequestTransport } from "../http/request-transport.ts";
 import { Role } from "../protocol/constants.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 
-/** Times `maxStdinAhead` that a Filter may have waiting of one stream while it reads the other. */
+/** Times `maxBufferedStdin` that a Filter may have waiting of one stream while it reads the other. */
 const FILTER_STREAMS_AHEAD = 8;
 
 /** Functions for the roles beside Responder; a role without one is refused with UNKNOWN_ROLE. */
@@ -22,7 +22,7 @@ export interface Roles {
   /** Says whether a request may pass: `allow()` or `deny()`. */
   readonly authorizer?: AuthorizerFunction | undefined;
   /**
-   * Answers with what it makes of the file that comes as `data`. Eight times `maxStdinAhead` of one stream wait for a
+   * Answers with what it makes of the file that comes as `data`. Eight times `maxBufferedStdin` of one stream wait for a
    * function that reads the other one; beyond it the request fails with ERR_FCGI_LIMIT.
    */
   readonly filter?: CGIFunction | undefined;
@@ -66,7 +66,7 @@ export class Routing {
   transport(request: FastCGIRequest, head: RequestHead): RequestTransport {
     if (request.role === Role.FILTER) {
       const { connection } = request;
-      const maxAhead = connection.maxStdinAhead * FILTER_STREAMS_AHEAD;
+      const maxAhead = connection.maxBufferedStdin * FILTER_STREAMS_AHEAD;
       return new FilterRequest(request, maxAhead, () => {
         const what = `request ${request.requestId} sent over ${maxAhead} bytes of a stream that its filter does not read`;
         connection.failRequest(request, new ProtocolError("ERR_FCGI_LIMIT", what));

@@ -101,7 +101,7 @@ for (const length of [100_000, 1_000_000]) {
 }
 
 test("a request whose id is taken again before its upload was read does not leave the connection paused", async (t) => {
-  const { open } = await startServer(t, { maxStdinAhead: 1000 }, (req, res) => {
+  const { open } = await startServer(t, { maxBufferedStdin: 1000 }, (req, res) => {
     if (req.url === "/early") res.end("early");
     else req.pipe(res);
   });

@@ -137,8 +137,8 @@ describe("limits of requests", () => {
 });
 
 describe("limits of bodies and answers", () => {
-  test("STDIN before the end of params is held up to maxStdinAhead, then ERR_FCGI_LIMIT", async (t) => {
-    const { open, server } = await startServer(t, { maxStdinAhead: 1000 }, hello);
+  test("STDIN before the end of params is held up to maxBufferedStdin, then ERR_FCGI_LIMIT", async (t) => {
+    const { open, server } = await startServer(t, { maxBufferedStdin: 1000 }, hello);
     const link = await open();
     const code = clientErrorCode(server);
     link.send(wire.begin(1, 1), wire.record(wire.STDIN, 1, "x".repeat(1001)));

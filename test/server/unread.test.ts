@@ -96,8 +96,8 @@ describe("a Filter", () => {
     assert.equal((await link.answer(1)).text, "data: file");
   });
 
-  test("has DATA before the end of PARAMS held up to maxStdinAhead, together with STDIN", async (t) => {
-    const { open, server } = await start(t, { maxStdinAhead: 1000 });
+  test("has DATA before the end of PARAMS held up to maxBufferedStdin, together with STDIN", async (t) => {
+    const { open, server } = await start(t, { maxBufferedStdin: 1000 });
     const link = await open();
     const code = clientErrorCode(server);
     const begin = begun(1).subarray(0, 16);
@@ -107,7 +107,7 @@ describe("a Filter", () => {
   });
 
   test("fails alone when too much of one stream waits while it reads the other", async (t) => {
-    const { open } = await start(t, { maxStdinAhead: 100_000 });
+    const { open } = await start(t, { maxBufferedStdin: 100_000 });
     const link = await open();
     link.send(head(2, { method: "POST", body: "body" }));
     link.send(begun(1, { params: [["CONTENT_LENGTH", "10000000"]] }));
