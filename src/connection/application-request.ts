@@ -1,5 +1,5 @@
 import type { ValueName } from "../protocol/constants.ts";
-import { ByteRoom } from "./growable-buffer.ts";
+import { GrowableBuffer } from "./growable-buffer.ts";
 
 /** What an {@link ApplicationConnection} refuses, and what it says of itself. Lengths are bytes. */
 export interface ApplicationLimits {
@@ -27,19 +27,19 @@ export class FilterData {
   isEnded = false;
   /** DATA that came before PARAMS had ended. */
   early: Buffer = NO_BYTES;
-  #room: ByteRoom | undefined = undefined;
+  #buffer: GrowableBuffer | undefined = undefined;
 
   /** Adds to `early`. The piece is copied, so that it does not hold its chunk. */
   append(chunk: Buffer, start: number, end: number): void {
-    this.#room ??= new ByteRoom();
-    this.early = this.#room.append(this.early, chunk, start, end);
+    this.#buffer ??= new GrowableBuffer();
+    this.early = this.#buffer.append(this.early, chunk, start, end);
   }
 
   /** Gives `early` away. */
   takeEarly(): Buffer {
     const { early } = this;
     this.early = NO_BYTES;
-    this.#room = undefined;
+    this.#buffer = undefined;
     return early;
   }
 }
@@ -64,8 +64,8 @@ export class ApplicationRequest {
    * delivered: an application may answer before it has read all.
    */
   isEnded = false;
-  #paramsRoom: ByteRoom | undefined = undefined;
-  #stdinRoom: ByteRoom | undefined = undefined;
+  #paramsBuffer: GrowableBuffer | undefined = undefined;
+  #stdinBuffer: GrowableBuffer | undefined = undefined;
 
   constructor(requestId: number, role: number, keepConn: boolean) {
     this.requestId = requestId;
@@ -79,21 +79,21 @@ export class ApplicationRequest {
       this.params = chunk.subarray(start, end);
       return;
     }
-    this.#paramsRoom ??= new ByteRoom();
-    this.params = this.#paramsRoom.append(this.params, chunk, start, end);
+    this.#paramsBuffer ??= new GrowableBuffer();
+    this.params = this.#paramsBuffer.append(this.params, chunk, start, end);
   }
 
   /** Adds to `earlyStdin`. The piece is copied, so that it does not hold its chunk. */
   appendEarlyStdin(chunk: Buffer, start: number, end: number): void {
-    this.#stdinRoom ??= new ByteRoom();
-    this.earlyStdin = this.#stdinRoom.append(this.earlyStdin ?? NO_BYTES, chunk, start, end);
+    this.#stdinBuffer ??= new GrowableBuffer();
+    this.earlyStdin = this.#stdinBuffer.append(this.earlyStdin ?? NO_BYTES, chunk, start, end);
   }
 
   /** Gives `earlyStdin` away. */
   takeEarlyStdin(): Buffer | undefined {
     const early = this.earlyStdin;
     this.earlyStdin = undefined;
-    this.#stdinRoom = undefined;
+    this.#stdinBuffer = undefined;
     return early;
   }
 

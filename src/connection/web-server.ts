@@ -16,7 +16,7 @@ import {
   encodeStreamEnd,
 } from "../protocol/record.ts";
 import { RecordReader, type RecordSink } from "../protocol/record-reader.ts";
-import { ByteRoom } from "./growable-buffer.ts";
+import { GrowableBuffer } from "./growable-buffer.ts";
 
 /** What a {@link WebServerConnection} calls, always from within `push()`. `R` is the caller's request. */
 export interface WebServerHandler<R> {
@@ -80,7 +80,7 @@ export class WebServerConnection<R> implements RecordSink {
   #requestId = 0;
   /** Content of the present record so far, for the types that are read as a whole. */
   #gathered: Buffer = NO_BYTES;
-  #room: ByteRoom | undefined;
+  #buffer: GrowableBuffer | undefined;
 
   constructor(handler: WebServerHandler<R>) {
     this.#handler = handler;
@@ -263,12 +263,12 @@ export class WebServerConnection<R> implements RecordSink {
       this.#whole(chunk.subarray(start, end));
       return;
     }
-    this.#room ??= new ByteRoom();
-    const content = this.#room.append(this.#gathered, chunk, start, end);
+    this.#buffer ??= new GrowableBuffer();
+    const content = this.#buffer.append(this.#gathered, chunk, start, end);
     this.#gathered = content;
     if (rest > 0) return;
     this.#gathered = NO_BYTES;
-    this.#room = undefined;
+    this.#buffer = undefined;
     this.#whole(content);
   }
 

@@ -6,9 +6,9 @@ import { ProtocolStatus, Role } from "../protocol/constants.ts";
 import { encodeEndRequest } from "../protocol/record.ts";
 import type { ConnectionOwner } from "./connection-owner.ts";
 import { foreignProtocol } from "./foreign-protocol.ts";
-import { PeerProbe } from "./half-close-probe.ts";
+import { HalfCloseProbe } from "./half-close-probe.ts";
 import { Linger } from "./linger.ts";
-import { ConnectionOutput } from "./output-scheduler.ts";
+import { OutputScheduler } from "./output-scheduler.ts";
 import { FastCGIRequest } from "./request.ts";
 
 /** Bytes of memory that a piece of a body takes beside its content: one of one byte each is as good as full. */
@@ -20,7 +20,7 @@ const NONE: FastCGIRequest[] = [];
 /** A web server's connection: its bytes, its requests, its end. */
 export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   readonly socket: Socket;
-  readonly output: ConnectionOutput;
+  readonly output: OutputScheduler;
   readonly #owner: ConnectionOwner;
   readonly #protocol: ApplicationConnection<FastCGIRequest>;
   /** Requests whose unread STDIN keeps the connection paused. */
@@ -37,7 +37,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   #hasLetGo = false;
   #isServerClosing = false;
   /** Asks whether a peer that has ended its side is gone. */
-  #probe: PeerProbe | undefined = undefined;
+  #probe: HalfCloseProbe | undefined = undefined;
   /** Why the connection broke, where it did not end in order. */
   #failure: Error | undefined = undefined;
   #isFailureReported = false;
@@ -51,7 +51,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     this.#owner = owner;
     this.activeTick = owner.tick;
     this.#protocol = new ApplicationConnection<FastCGIRequest>(this, owner.limits);
-    this.output = new ConnectionOutput(socket, this, owner.maxOutputLength);
+    this.output = new OutputScheduler(socket, this, owner.maxOutputLength);
     socket.on("data", (chunk: Buffer) => this.#onData(chunk));
     socket.on("end", () => this.#onEnd());
     // ECONNRESET and EPIPE are how peers leave; `close` follows, and is what counts. After the peer's end they only
@@ -81,14 +81,14 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   }
 
   /** Answered requests, the rest of whose STDIN is to come. */
-  get answeredRequests(): FastCGIRequest[] {
+  get respondedRequests(): FastCGIRequest[] {
     if (this.#protocol.size === this.#protocol.openSize) return NONE;
     return this.#protocol.requests.filter((request) => request.isEnded && request.awaitsStdin);
   }
 
   /** Whether an application reads on after its response. */
   get hasReaders(): boolean {
-    return this.answeredRequests.some((request) => request.isReadOn);
+    return this.respondedRequests.some((request) => request.isReadOn);
   }
 
   get isMidRecord(): boolean {
@@ -184,9 +184,9 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   }
 
   #holdBack(request: FastCGIRequest, length: number): void {
-    request.stdinAhead += length + PIECE_OVERHEAD;
+    request.bufferedStdin += length + PIECE_OVERHEAD;
     // Neighbours on a connection are held up by a pause, those too that are still to come: they get some room.
-    if (!request.keepConn || request.stdinAhead >= this.#owner.maxBufferedStdin) {
+    if (!request.keepConn || request.bufferedStdin >= this.#owner.maxBufferedStdin) {
       this.#paused ??= new Set();
       this.#paused.add(request);
       this.socket.pause();
@@ -293,7 +293,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
   resume(request: FastCGIRequest): void {
     if (!request.isPaused) return;
     request.isPaused = false;
-    request.stdinAhead = 0;
+    request.bufferedStdin = 0;
     request.stdinTick = this.#owner.tick;
     if (this.#paused?.delete(request) && !this.isPaused) this.socket.resume();
   }
@@ -422,7 +422,7 @@ export class FastCGIConnection implements ApplicationHandler<FastCGIRequest> {
     }
     this.#isClosing = true;
     const request = this.openRequests[0];
-    if (request !== undefined) this.#probe ??= new PeerProbe(this.output, request.requestId);
+    if (request !== undefined) this.#probe ??= new HalfCloseProbe(this.output, request.requestId);
   }
 
   /** Asks once more whether a peer that has ended its side is gone. */

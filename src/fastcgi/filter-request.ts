@@ -16,27 +16,27 @@ export class FilterRequest implements RequestTransport, RequestConsumer {
   readonly data: Readable;
   readonly #transport: RequestTransport;
   readonly #pieces: PieceBuffer;
-  readonly #maxAhead: number;
+  readonly #maxBuffered: number;
   readonly #onOverflow: () => void;
   #wantsStdin = true;
   #wantsData = false;
   /** Bytes of either stream that came while it wanted none. */
-  #stdinAhead = 0;
-  #dataAhead = 0;
+  #bufferedStdin = 0;
+  #bufferedData = 0;
 
   /**
-   * @param maxAhead bytes of one stream that may wait while the other one is awaited
+   * @param maxBuffered bytes of one stream that may wait while the other one is awaited
    * @param onOverflow is called when there are more: the request cannot go on
    */
-  constructor(transport: RequestTransport, maxAhead: number, onOverflow: () => void) {
+  constructor(transport: RequestTransport, maxBuffered: number, onOverflow: () => void) {
     this.#transport = transport;
-    this.#maxAhead = maxAhead;
+    this.#maxBuffered = maxBuffered;
     this.#onOverflow = onOverflow;
     transport.consumer = this;
     this.data = new Readable({
       read: () => {
         this.#wantsData = true;
-        this.#dataAhead = 0;
+        this.#bufferedData = 0;
         transport.resume();
       },
     });
@@ -105,14 +105,14 @@ export class FilterRequest implements RequestTransport, RequestConsumer {
   }
   resume(): void {
     this.#wantsStdin = true;
-    this.#stdinAhead = 0;
+    this.#bufferedStdin = 0;
     this.#transport.resume();
   }
 
   onStdin(chunk: Buffer): void {
-    if (!this.#wantsStdin) this.#stdinAhead += chunk.length;
+    if (!this.#wantsStdin) this.#bufferedStdin += chunk.length;
     this.consumer?.onStdin(chunk);
-    this.#checkAhead();
+    this.#checkBuffered();
   }
   onStdinEnd(): void {
     this.#wantsStdin = false;
@@ -120,14 +120,14 @@ export class FilterRequest implements RequestTransport, RequestConsumer {
   }
   onData(chunk: Buffer): void {
     if (this.data.destroyed) return;
-    if (!this.#wantsData) this.#dataAhead += chunk.length;
+    if (!this.#wantsData) this.#bufferedData += chunk.length;
     try {
       this.#pieces.push(chunk);
     } catch (error) {
       this.#fail(error);
       return;
     }
-    this.#checkAhead();
+    this.#checkBuffered();
   }
   onDataEnd(): void {
     this.#wantsData = false;
@@ -143,10 +143,10 @@ export class FilterRequest implements RequestTransport, RequestConsumer {
     this.data.destroy();
     this.consumer?.fail?.(error);
   }
-  #checkAhead(): void {
-    if (this.#stdinAhead + this.#dataAhead <= this.#maxAhead) return;
-    this.#stdinAhead = 0;
-    this.#dataAhead = 0;
+  #checkBuffered(): void {
+    if (this.#bufferedStdin + this.#bufferedData <= this.#maxBuffered) return;
+    this.#bufferedStdin = 0;
+    this.#bufferedData = 0;
     this.#onOverflow();
   }
   onFlushed(): void {

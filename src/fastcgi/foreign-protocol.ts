@@ -35,7 +35,7 @@ export function foreignProtocol(socket: Socket, chunk: Buffer): ForeignProtocol 
  *
  * @param onClose is called when the connection is destroyed
  */
-export function answerHTTP(socket: Socket, onClose: () => void): void {
+export function respondToHTTP(socket: Socket, onClose: () => void): void {
   let length = 0;
   const timer = setTimeout(() => socket.destroy(), LINGER_TIMEOUT).unref();
   socket.removeAllListeners("data");

@@ -1,6 +1,6 @@
 import { RecordType } from "../protocol/constants.ts";
 import { encodeStreamEnd } from "../protocol/record.ts";
-import type { ConnectionOutput } from "./output-scheduler.ts";
+import type { OutputScheduler } from "./output-scheduler.ts";
 
 const EMPTY = Buffer.alloc(0);
 /** Milliseconds after which a peer that may be gone is asked again; then at every sweep. */
@@ -11,11 +11,11 @@ const DELAYS = [1, 5, 25, 125];
  * connection brings a reset, and the next write hears of it. An empty FCGI_STDERR means nothing to a peer that
  * still reads (5.3), later writes are empty altogether.
  */
-export class PeerProbe {
-  readonly #output: ConnectionOutput;
+export class HalfCloseProbe {
+  readonly #output: OutputScheduler;
 
   /** Asks for the first time, and again soon. */
-  constructor(output: ConnectionOutput, requestId: number) {
+  constructor(output: OutputScheduler, requestId: number) {
     this.#output = output;
     output.write(encodeStreamEnd(RecordType.STDERR, requestId));
     for (const delay of DELAYS) setTimeout(() => this.again(), delay).unref();

@@ -1,5 +1,5 @@
 import { Socket } from "node:net";
-import { ByteRoom } from "../connection/growable-buffer.ts";
+import { GrowableBuffer } from "../connection/growable-buffer.ts";
 import { RecordType } from "../protocol/constants.ts";
 import { encodeStream } from "../protocol/record.ts";
 import type { FastCGIRequest } from "./request.ts";
@@ -16,7 +16,7 @@ import {
 
 const EMPTY = Buffer.alloc(0);
 /** What one request may send before another one of the same connection has its turn. */
-const SHARED_TURN_LENGTH = 65528;
+const ROUND_ROBIN_LENGTH = 65528;
 
 /** What the output tells its connection. */
 export interface OutputOwner {
@@ -29,7 +29,7 @@ export interface OutputOwner {
 }
 
 /** The sending side of a connection: which request may send how much, and when. */
-export class ConnectionOutput {
+export class OutputScheduler {
   readonly #socket: Socket;
   readonly #owner: OutputOwner;
   readonly #maxLength: number;
@@ -41,11 +41,11 @@ export class ConnectionOutput {
    * Requests that wait for room, in the order of their turns: to send what they have left, or to be told. It comes
    * into being when it is needed: most connections carry one small request.
    */
-  #line: FastCGIRequest[] | undefined = undefined;
+  #queue: FastCGIRequest[] | undefined = undefined;
   #hearsDrain = false;
   /** Control records that wait for `drain`, put together: a write of its own costs each of them ten times its bytes. */
   #replies: Buffer = EMPTY;
-  #replyRoom: ByteRoom | undefined = undefined;
+  #replyBuffer: GrowableBuffer | undefined = undefined;
 
   /** @param maxLength bytes that one request may send at a time, and that may wait before reading has to stop */
   constructor(socket: Socket, owner: OutputOwner, maxLength: number) {
@@ -65,8 +65,8 @@ export class ConnectionOutput {
   write(bytes: Buffer): void {
     if (!this.#socket.writable) return;
     if (this.#isFull) {
-      this.#replyRoom ??= new ByteRoom();
-      this.#replies = this.#replyRoom.append(this.#replies, bytes, 0, bytes.length);
+      this.#replyBuffer ??= new GrowableBuffer();
+      this.#replies = this.#replyBuffer.append(this.#replies, bytes, 0, bytes.length);
       this.hearDrain();
       if (this.isOverfull) this.#owner.onFull();
     } else {
@@ -80,7 +80,7 @@ export class ConnectionOutput {
     if (this.#replies.length === 0) return;
     const replies = this.#replies;
     this.#replies = EMPTY;
-    this.#replyRoom = undefined;
+    this.#replyBuffer = undefined;
     if (this.#socket.writable) this.#socket.write(replies);
   }
 
@@ -88,14 +88,14 @@ export class ConnectionOutput {
   get isOverfull(): boolean {
     if (!this.#isFull) return false;
     let length = this.#socket.writableLength + this.#replies.length;
-    if (this.#line !== undefined) for (const request of this.#line) length += request.queuedLength;
+    if (this.#queue !== undefined) for (const request of this.#queue) length += request.queuedLength;
     return length > this.#maxLength;
   }
 
   /** Sends what a request has queued, and its end if it is complete, as far as there is room. */
   flush(request: FastCGIRequest): void {
     if (request.isWaiting || !this.#socket.writable) return;
-    if (this.#socket.writableLength >= SHARED_TURN_LENGTH && this.#isFull) {
+    if (this.#socket.writableLength >= ROUND_ROBIN_LENGTH && this.#isFull) {
       this.#wait(request);
       return;
     }
@@ -114,7 +114,7 @@ export class ConnectionOutput {
   #flushChunks(request: FastCGIRequest): void {
     const chunks = request.takeText();
     const isAlone = !this.#owner.isShared;
-    const { taken, length } = takeChunks(chunks, isAlone ? this.#maxLength : SHARED_TURN_LENGTH);
+    const { taken, length } = takeChunks(chunks, isAlone ? this.#maxLength : ROUND_ROBIN_LENGTH);
     request.queuedLength -= length;
     request.hasStdout ||= length > 0;
     const isAll = chunks.length === 0;
@@ -156,17 +156,17 @@ export class ConnectionOutput {
 
   #wait(request: FastCGIRequest): void {
     request.isWaiting = true;
-    this.#queue(request);
+    this.#enqueue(request);
     // Room may be there at once, if the kernel took all.
-    if (!this.#isFull) process.nextTick(drainOutput, this);
+    if (!this.#isFull) process.nextTick(drainScheduler, this);
   }
 
-  #queue(request: FastCGIRequest): void {
+  #enqueue(request: FastCGIRequest): void {
     this.hearDrain();
-    if (request.isInLine) return;
-    request.isInLine = true;
-    this.#line ??= [];
-    this.#line.push(request);
+    if (request.isQueued) return;
+    request.isQueued = true;
+    this.#queue ??= [];
+    this.#queue.push(request);
   }
 
   /** Listens for `drain`, which most connections never need. */
@@ -179,11 +179,11 @@ export class ConnectionOutput {
   /** Gives those who wait their turns. */
   drain(): void {
     this.sendReplies();
-    const line = this.#line ?? [];
+    const queue = this.#queue ?? [];
     // As long as there is room, each of those in line has one turn; who is not done stands at its end again.
-    for (let turns = line.length; turns > 0 && this.#socket.writable && !this.#isFull; turns--) {
-      const request = line.shift()!;
-      request.isInLine = false;
+    for (let rest = queue.length; rest > 0 && this.#socket.writable && !this.#isFull; rest--) {
+      const request = queue.shift()!;
+      request.isQueued = false;
       const { isWaiting } = request;
       request.isWaiting = false;
       if (request.isEnded) continue;
@@ -196,7 +196,7 @@ export class ConnectionOutput {
   /** Whether output of `request` is on its way; its consumer will then hear `onDrain`. */
   awaitDrain(request: FastCGIRequest): boolean {
     if (!request.isWaiting && !this.#isFull) return false;
-    this.#queue(request);
+    this.#enqueue(request);
     return true;
   }
 
@@ -231,6 +231,6 @@ export class ConnectionOutput {
   }
 }
 
-function drainOutput(output: ConnectionOutput): void {
+function drainScheduler(output: OutputScheduler): void {
   output.drain();
 }

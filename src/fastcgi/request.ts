@@ -37,7 +37,7 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   /** Has output left that waits for its turn. */
   isWaiting = false;
   /** Is among those who wait for a turn: to send, or to hear that there is room. */
-  isInLine = false;
+  isQueued = false;
   /** More is to follow at once: nobody is told that the queue is empty. */
   isHolding = false;
   hasStdout = false;
@@ -50,7 +50,7 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   /** Nobody reads STDIN any more. */
   isDiscarded = false;
   /** Bytes of STDIN that were given to the consumer while it had asked for none. */
-  stdinAhead = 0;
+  bufferedStdin = 0;
   /** Bytes of STDIN that CONTENT_LENGTH still announces, or -1 if it says nothing. */
   stdinRemaining = -1;
   /** The number of the server's clock tick when STDIN last moved. */

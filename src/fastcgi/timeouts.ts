@@ -10,7 +10,7 @@ import type { FastCGIRequest } from "./request.ts";
  * Looks after the time-outs of all connections with one timer: a timer per request would be a good part of its
  * cost.
  */
-export class Sweeper {
+export class Timeouts {
   readonly #server: Server;
   readonly #settings: ServerSettings;
   readonly #connections: ReadonlySet<FastCGIConnection>;
@@ -33,11 +33,11 @@ export class Sweeper {
   /** Starts the timer, unless it runs; it stops by itself when there are no connections. */
   start(): void {
     if (this.#timer !== undefined) return;
-    this.#timer = setInterval(() => this.#sweep(), this.#settings.connectionsCheckingInterval);
+    this.#timer = setInterval(() => this.#checkAll(), this.#settings.connectionsCheckingInterval);
     this.#timer.unref();
   }
 
-  #sweep(): void {
+  #checkAll(): void {
     if (this.#connections.size === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
@@ -48,7 +48,7 @@ export class Sweeper {
   }
 
   #check(connection: FastCGIConnection, tick: number): void {
-    for (const request of connection.answeredRequests) this.#checkAnswered(connection, request, tick);
+    for (const request of connection.respondedRequests) this.#checkResponded(connection, request, tick);
     const age = this.#since(connection.activeTick, tick);
     if (connection.linger !== undefined) {
       this.#checkLinger(connection, connection.linger, tick);
@@ -90,7 +90,7 @@ export class Sweeper {
   }
 
   /** The rest of a body after the response: an application may read it, but need not wait for it for ever. */
-  #checkAnswered(connection: FastCGIConnection, request: FastCGIRequest, tick: number): void {
+  #checkResponded(connection: FastCGIConnection, request: FastCGIRequest, tick: number): void {
     // A reader may be slow, but does not make it last for ever.
     const stalled = request.isPaused && request.isReadOn ? 0 : this.#since(request.stdinTick, tick);
     const age = this.#since(request.startTick, tick);

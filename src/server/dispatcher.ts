@@ -10,9 +10,9 @@ import { type ApplicationLimits, NO_BYTES } from "../connection/application-requ
 import { FastCGIConnection } from "../fastcgi/connection.ts";
 import type { ConnectionOwner } from "../fastcgi/connection-owner.ts";
 import { DeferredRequest } from "../fastcgi/deferred-request.ts";
-import { answerHTTP, type ForeignProtocol, reportForeignProtocol } from "../fastcgi/foreign-protocol.ts";
+import { type ForeignProtocol, reportForeignProtocol, respondToHTTP } from "../fastcgi/foreign-protocol.ts";
 import type { FastCGIRequest } from "../fastcgi/request.ts";
-import { Sweeper } from "../fastcgi/timeouts.ts";
+import { Timeouts } from "../fastcgi/timeouts.ts";
 import type { CapturingServer } from "../http/capturing-server.ts";
 import { emitRequest, type MessageOptions, readMessageOptions } from "../http/messages.ts";
 import { describeError, emitApart, logProcessError } from "../http/request-failure.ts";
@@ -40,7 +40,7 @@ export class Dispatcher implements ConnectionOwner {
   readonly #settings: ServerSettings;
   readonly #messageOptions: MessageOptions;
   readonly #connections: Set<FastCGIConnection> = new Set();
-  readonly #sweeper: Sweeper;
+  readonly #timeouts: Timeouts;
   readonly #headLimits: HeadLimits;
   readonly #routing: Routing | undefined;
   readonly #filter: ConnectionFilter | undefined;
@@ -80,7 +80,7 @@ export class Dispatcher implements ConnectionOwner {
       options.allowedAddresses,
       process.env.FCGI_WEB_SERVER_ADDRS,
     );
-    this.#sweeper = new Sweeper(server, settings, this.#connections, () => this.tick++);
+    this.#timeouts = new Timeouts(server, settings, this.#connections, () => this.tick++);
   }
 
   add(socket: Socket): void {
@@ -93,7 +93,7 @@ export class Dispatcher implements ConnectionOwner {
     const connection = new FastCGIConnection(socket, this);
     this.#connections.add(connection);
     this.#log?.opened(connection);
-    this.#sweeper.start();
+    this.#timeouts.start();
   }
 
   onConnectionClose(connection: FastCGIConnection): void {
@@ -114,7 +114,7 @@ export class Dispatcher implements ConnectionOwner {
       this.#hasReported = true;
       reportForeignProtocol(protocol, this.#server, socket);
     }
-    if (protocol === "HTTP") answerHTTP(socket, () => this.onConnectionError(error, socket));
+    if (protocol === "HTTP") respondToHTTP(socket, () => this.onConnectionError(error, socket));
     else connection.fail(error);
   }
 

@@ -15,7 +15,7 @@ import { Role } from "../protocol/constants.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 
 /** Times `maxBufferedStdin` that a Filter may have waiting of one stream while it reads the other. */
-const FILTER_STREAMS_AHEAD = 8;
+const FILTER_BUFFER_FACTOR = 8;
 
 /** Functions for the roles beside Responder; a role without one is refused with UNKNOWN_ROLE. */
 export interface Roles {
@@ -66,9 +66,9 @@ export class Routing {
   transport(request: FastCGIRequest, head: RequestHead): RequestTransport {
     if (request.role === Role.FILTER) {
       const { connection } = request;
-      const maxAhead = connection.maxBufferedStdin * FILTER_STREAMS_AHEAD;
-      return new FilterRequest(request, maxAhead, () => {
-        const what = `request ${request.requestId} sent over ${maxAhead} bytes of a stream that its filter does not read`;
+      const maxBuffered = connection.maxBufferedStdin * FILTER_BUFFER_FACTOR;
+      return new FilterRequest(request, maxBuffered, () => {
+        const what = `request ${request.requestId} sent over ${maxBuffered} bytes of a stream that its filter does not read`;
         connection.failRequest(request, new ProtocolError("ERR_FCGI_LIMIT", what));
       });
     }
