@@ -3,5 +3,15 @@
 export type { RequestSocket } from "./http/request-socket.ts";
 export type { SecureRequestSocket } from "./http/secure-request-socket.ts";
 export type { FastCGIErrorCode } from "./protocol/errors.ts";
-export { FastCGIError, ProtocolError, RequestAbortedError, RequestRefusedError } from "./protocol/errors.ts";
+export {
+  AddressError,
+  ConnectionClosedError,
+  FastCGIError,
+  LimitError,
+  ProtocolError,
+  RequestAbortedError,
+  RequestRefusedError,
+  ResponseError,
+  TimeoutError,
+} from "./protocol/errors.ts";
 export * from "./server/index.ts";

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from "node:http";
-import { FastCGIError } from "../protocol/errors.ts";
+import { ResponseError } from "../protocol/errors.ts";
 
 /** The head of a CGI response, as the web server has to understand it. */
 export interface CGIHead {
@@ -61,7 +61,7 @@ export class CGIHeadParser {
   /**
    * Takes the next bytes; returns the head as soon as its empty line came, `undefined` before.
    *
-   * @throws FastCGIError `ERR_FCGI_HEAD` on a malformed or too long head; the parser is of no use afterwards
+   * @throws ResponseError on a malformed or too long head; the parser is of no use afterwards
    */
   push(chunk: Buffer): ParsedCGIHead | undefined {
     let position = 0;
@@ -91,7 +91,7 @@ export class CGIHeadParser {
   /**
    * Returns the error that the end of the response is while the head is not complete.
    */
-  unfinished(): FastCGIError {
+  unfinished(): ResponseError {
     return headError(this.#length === 0 ? "is missing: the response is empty" : "ends before its empty line");
   }
 
@@ -148,8 +148,8 @@ function withStatus(status: string, rawHeaders: string[]): CGIHead | undefined {
   return { statusCode, statusMessage: match?.[2] || (STATUS_CODES[statusCode] ?? ""), rawHeaders };
 }
 
-function headError(what: string): FastCGIError {
-  return new FastCGIError("ERR_FCGI_HEAD", `head of the CGI response ${what}`);
+function headError(what: string): ResponseError {
+  return new ResponseError(`head of the CGI response ${what}`);
 }
 
 function quote(text: string): string {

@@ -100,7 +100,7 @@ let isUsual = false;
  * SERVER_SOFTWARE, which the response to it depends on.
  *
  * @param params the name-value stream
- * @throws ProtocolError `ERR_FCGI_PARAMS` if it is malformed
+ * @throws ProtocolError if it is malformed
  * @see RFC 3875, section 4.1
  */
 export function readRequestHead(params: Buffer, limits: HeadLimits): RequestHead {

@@ -54,7 +54,7 @@ export class Answer {
   /**
    * Takes part of FCGI_STDOUT; false if the reader has enough for now.
    *
-   * @throws FastCGIError `ERR_FCGI_HEAD` on a malformed head
+   * @throws ResponseError on a malformed head
    */
   addStdout(content: Buffer): boolean {
     const receiver = this.#receiver;
@@ -80,7 +80,11 @@ export class Answer {
   end(end: RequestEnd): void {
     if (end.protocolStatus !== ProtocolStatus.REQUEST_COMPLETE) {
       const why = REFUSALS[end.protocolStatus];
-      this.fail(new RequestRefusedError(end.protocolStatus, `application refused the request: ${why}`));
+      this.fail(
+        new RequestRefusedError(`application refused the request: ${why}`, {
+          protocolStatus: end.protocolStatus,
+        }),
+      );
       return;
     }
     this.#deliverRaw();

@@ -1,5 +1,5 @@
 import { type ProtocolStatus, RecordType, Role } from "../protocol/constants.ts";
-import { FastCGIError, RequestAbortedError } from "../protocol/errors.ts";
+import { FastCGIError, RequestAbortedError, TimeoutError } from "../protocol/errors.ts";
 import { encodeNameValuePairs } from "../protocol/name-value.ts";
 import { Answer, type AnswerReceiver } from "./answer.ts";
 import type { ClientConnection } from "./connection.ts";
@@ -226,7 +226,7 @@ export class Exchange {
   };
 
   readonly #onTimeout = (timeoutMs: number): void => {
-    this.abort(new FastCGIError("ERR_FCGI_TIMEOUT", `application did not answer within ${timeoutMs} ms`));
+    this.abort(new TimeoutError(`application did not answer within ${timeoutMs} ms`));
   };
 }
 
@@ -258,5 +258,5 @@ function checkRole(role: Role): Role {
 }
 
 function abortedError(why: string, cause?: unknown): RequestAbortedError {
-  return new RequestAbortedError("ERR_FCGI_ABORTED", `request was aborted: ${why}`, { cause });
+  return new RequestAbortedError(`request was aborted: ${why}`, { cause });
 }

@@ -1,6 +1,6 @@
 import { CGIHeadParser } from "../cgi/cgi-head.ts";
 import { ValueName } from "../protocol/constants.ts";
-import { RequestAbortedError } from "../protocol/errors.ts";
+import { ConnectionClosedError } from "../protocol/errors.ts";
 import type { AnswerReceiver } from "./answer.ts";
 import { Exchange, type RequestOptions, type RequestParams } from "./client-request.ts";
 import { argumentError, checkOptions, type OptionKinds } from "./options.ts";
@@ -61,10 +61,10 @@ export class FastCGIClient {
   /**
    * Sends a request; resolves as soon as the head of the answer is here.
    *
-   * Rejects with `RequestAbortedError` (`ERR_FCGI_ABORTED`, or `ERR_FCGI_CLOSED` if the connection failed; the
-   * system's error is its `cause`), `RequestRefusedError`, `ProtocolError`, or `FastCGIError` with
-   * `ERR_FCGI_HEAD` (the head is malformed), `ERR_FCGI_TIMEOUT` or `ERR_FCGI_LIMIT` (too many requests wait);
-   * with TypeError or RangeError on params and options that are none.
+   * Rejects with a subclass of `FastCGIError`: `RequestAbortedError`, `ConnectionClosedError` (an error of the
+   * socket is its `cause`), `RequestRefusedError`, `ProtocolError`, `ResponseError` (the head is malformed),
+   * `TimeoutError` or `LimitError` (too many requests are queued); with TypeError or RangeError on wrong params or
+   * options.
    *
    * @param params the meta-variables, for instance REQUEST_METHOD and REQUEST_URI
    */
@@ -118,9 +118,7 @@ export class FastCGIClient {
   }
 
   /** Closes all connections at once; requests that are open or wait fail with `error`. */
-  destroy(
-    error: Error = new RequestAbortedError("ERR_FCGI_CLOSED", "the FastCGI client was destroyed"),
-  ): void {
+  destroy(error: Error = new ConnectionClosedError("the FastCGI client was destroyed")): void {
     this.#pool.destroy(error);
   }
 

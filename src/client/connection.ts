@@ -1,7 +1,7 @@
 import net, { type NetConnectOpts, type Socket } from "node:net";
 import { WebServerConnection, type WebServerHandler } from "../connection/web-server.ts";
 import type { ProtocolStatus } from "../protocol/constants.ts";
-import { FastCGIError, RequestAbortedError } from "../protocol/errors.ts";
+import { ConnectionClosedError, FastCGIError } from "../protocol/errors.ts";
 import type { Exchange } from "./client-request.ts";
 import { describeTarget } from "./target.ts";
 
@@ -201,9 +201,7 @@ export class ClientConnection implements WebServerHandler<Exchange> {
     clearTimeout(this.#abortTimer);
     const cause = this.#cause;
     const what = cause ? `failed: ${cause.message}` : "was closed before the answer was complete";
-    const error =
-      this.#reason ??
-      new RequestAbortedError("ERR_FCGI_CLOSED", `connection to ${this.#name} ${what}`, { cause });
+    const error = this.#reason ?? new ConnectionClosedError(`connection to ${this.#name} ${what}`, { cause });
     this.#owner.onClose(this, error);
     const exchanges = [...this.#exchanges];
     this.#exchanges.clear();

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { finished } from "node:stream/promises";
-import { FastCGIError } from "../protocol/errors.ts";
+import { ResponseError } from "../protocol/errors.ts";
 import { http2Stream, INTERNAL_ERROR } from "./http2-stream.ts";
 import type { FastCGIResponse } from "./response.ts";
 
@@ -28,7 +28,7 @@ export function isBodiless(req: IncomingMessage, { statusCode }: FastCGIResponse
  * Puts the head of an answer on the response to the browser; it goes out with the first bytes of the body.
  *
  * @returns the length of the body as announced, if it is
- * @throws FastCGIError `ERR_FCGI_HEAD` on a Content-Length that is none, or several that differ
+ * @throws ResponseError on a Content-Length that is none, or several that differ
  */
 export function sendHead(res: ServerResponse, response: FastCGIResponse): number | undefined {
   const { statusCode, rawHeaders } = response;
@@ -74,7 +74,7 @@ export async function sendBody(
   body.on("data", (chunk: Buffer) => {
     sent += chunk.length;
     if (length !== undefined && sent > length) {
-      body.destroy(lengthError(`longer than its Content-Length of ${length}`));
+      body.destroy(responseError(`longer than its Content-Length of ${length}`));
       return;
     }
     try {
@@ -90,13 +90,10 @@ export async function sendBody(
     await finished(body, { writable: false });
     const { appStatus } = await ended;
     if (length !== undefined && sent < length) {
-      throw lengthError(`${sent} bytes long, its Content-Length is ${length}`);
+      throw responseError(`${sent} bytes long, its Content-Length is ${length}`);
     }
     if (length === undefined && appStatus !== 0) {
-      throw new FastCGIError(
-        "ERR_FCGI_ABORTED",
-        `application ended with the status ${appStatus} in mid-answer`,
-      );
+      throw responseError(`incomplete: it ended with the status ${appStatus}`);
     }
   } finally {
     res.off("drain", onDrain);
@@ -149,13 +146,13 @@ function contentLength(values: string[]): number | undefined {
   if (values.length === 0) return undefined;
   const [value] = values as [string];
   if (!/^\d{1,15}$/.test(value) || values.some((other) => other !== value)) {
-    throw lengthError(
+    throw responseError(
       `of a Content-Length that is no length: ${JSON.stringify(values.join(", ").slice(0, 60))}`,
     );
   }
   return Number(value);
 }
 
-function lengthError(what: string): FastCGIError {
-  return new FastCGIError("ERR_FCGI_HEAD", `answer of the application is ${what}`);
+function responseError(what: string): ResponseError {
+  return new ResponseError(`response of the application is ${what}`);
 }

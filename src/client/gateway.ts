@@ -2,7 +2,7 @@ import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { type MountedRequest, mountPrefix, type Param, writeRequestParams } from "../cgi/request-params.ts";
 import { ProtocolStatus } from "../protocol/constants.ts";
-import { FastCGIError, RequestRefusedError } from "../protocol/errors.ts";
+import { LimitError, RequestRefusedError, ResponseError, TimeoutError } from "../protocol/errors.ts";
 import { FastCGIClient } from "./client.ts";
 import { hasBody, readBody, withLength } from "./gateway-body.ts";
 import { checkGatewayOptions, checkParams, type GatewayOptions } from "./gateway-options.ts";
@@ -129,7 +129,7 @@ class Forwarding {
       const params = this.#params(redirected);
       if (params === undefined) return;
       if (redirects === MAX_REDIRECTS) {
-        throw new FastCGIError("ERR_FCGI_HEAD", `more than ${MAX_REDIRECTS} local redirects`);
+        throw new ResponseError(`more than ${MAX_REDIRECTS} local redirects`);
       }
       response = await this.#request(params);
     }
@@ -203,11 +203,10 @@ class Forwarding {
   #fail(error: Error): void {
     // Else an answer that the browser does not get has a place in the pool for as long as the application likes.
     this.#response?.body.destroy();
-    const code = error instanceof FastCGIError ? error.code : undefined;
     const isOverloaded =
-      code === "ERR_FCGI_LIMIT" ||
+      error instanceof LimitError ||
       (error instanceof RequestRefusedError && error.protocolStatus === ProtocolStatus.OVERLOADED);
-    const status = isOverloaded ? 503 : code === "ERR_FCGI_TIMEOUT" ? 504 : 502;
+    const status = isOverloaded ? 503 : error instanceof TimeoutError ? 504 : 502;
     this.#sendError(status, error.message, error);
   }
 

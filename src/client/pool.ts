@@ -1,6 +1,6 @@
 import type { NetConnectOpts } from "node:net";
 import { ValueName } from "../protocol/constants.ts";
-import { FastCGIError, RequestAbortedError } from "../protocol/errors.ts";
+import { ConnectionClosedError, LimitError, TimeoutError } from "../protocol/errors.ts";
 import type { Exchange, ExchangeOwner } from "./client-request.ts";
 import { ClientConnection, type ConnectionOwner } from "./connection.ts";
 import { describeTarget } from "./target.ts";
@@ -137,7 +137,7 @@ export class ConnectionPool implements ConnectionOwner, ExchangeOwner {
       if (timeoutMs > 0) {
         timer = setTimeout(() => {
           const message = `${describeTarget(this.#target)} did not answer FCGI_GET_VALUES within ${timeoutMs} ms`;
-          connection.destroy(new FastCGIError("ERR_FCGI_TIMEOUT", message));
+          connection.destroy(new TimeoutError(message));
         }, timeoutMs);
       }
       try {
@@ -223,13 +223,10 @@ function readCount(text: string | undefined, most: number): number {
   return text !== undefined && /^0*[1-9]\d*$/.test(text) ? Math.min(Number(text), most) : most;
 }
 
-function closedError(): RequestAbortedError {
-  return new RequestAbortedError("ERR_FCGI_CLOSED", "the FastCGI client is closed");
+function closedError(): ConnectionClosedError {
+  return new ConnectionClosedError("the FastCGI client is closed");
 }
 
-function limitError(most: number): FastCGIError {
-  return new FastCGIError(
-    "ERR_FCGI_LIMIT",
-    `more than ${most} requests wait for a connection (maxWaitingRequests)`,
-  );
+function limitError(most: number): LimitError {
+  return new LimitError(`more than ${most} requests wait for a connection (maxWaitingRequests)`);
 }

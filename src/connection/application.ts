@@ -1,5 +1,5 @@
 import { KEEP_CONN, NULL_REQUEST_ID, ProtocolStatus, RecordType, Role } from "../protocol/constants.ts";
-import { ProtocolError } from "../protocol/errors.ts";
+import { LimitError, ProtocolError } from "../protocol/errors.ts";
 import { decodeNameValuePairs, encodeNameValuePairs } from "../protocol/name-value.ts";
 import { encodeEndRequest, encodeRecord, encodeUnknownType } from "../protocol/record.ts";
 import { RecordReader, type RecordSink } from "../protocol/record-reader.ts";
@@ -63,7 +63,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
    * Takes the next bytes from the web server.
    *
    * @returns how many were taken: all, unless `stop()` was called; the rest has to be pushed again
-   * @throws ProtocolError if they break the specification or a limit; the connection has to be destroyed
+   * @throws ProtocolError if they break the specification, LimitError if they exceed a limit; the connection has to be destroyed
    */
   push(chunk: Buffer): number {
     return this.#reader.push(chunk);
@@ -117,7 +117,6 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
     if (type === RecordType.BEGIN_REQUEST) {
       if (contentLength !== 8) {
         throw new ProtocolError(
-          "ERR_FCGI_RECORD",
           `FCGI_BEGIN_REQUEST of request ${requestId} holds ${contentLength} bytes, not 8`,
         );
       }
@@ -235,8 +234,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
 
   #checkEarly(request: R): void {
     if (request.earlyLength <= this.#limits.maxEarlyStdinLength) return;
-    throw new ProtocolError(
-      "ERR_FCGI_LIMIT",
+    throw new LimitError(
       `request ${request.requestId} sent over ${this.#limits.maxEarlyStdinLength} bytes of stdin or data before its params ended`,
     );
   }
@@ -256,8 +254,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
   #countParams(request: R, contentLength: number): void {
     request.paramsWireLength += contentLength;
     if (request.paramsWireLength > this.#limits.maxParamsWireLength) {
-      throw new ProtocolError(
-        "ERR_FCGI_LIMIT",
+      throw new LimitError(
         `params of request ${request.requestId} exceed ${this.#limits.maxParamsWireLength} bytes`,
       );
     }
@@ -272,15 +269,12 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
     if (!this.#takesRequests) return;
     const requestId = this.#requestId;
     if (requestId === NULL_REQUEST_ID) {
-      throw new ProtocolError("ERR_FCGI_RECORD", "FCGI_BEGIN_REQUEST has request id 0");
+      throw new ProtocolError("FCGI_BEGIN_REQUEST has request id 0");
     }
     const earlier = this.#only?.requestId === requestId ? this.#only : this.#others?.get(requestId);
     if (earlier !== undefined) {
       if (!earlier.isEnded) {
-        throw new ProtocolError(
-          "ERR_FCGI_RECORD",
-          `FCGI_BEGIN_REQUEST for request ${requestId}, which is open already`,
-        );
+        throw new ProtocolError(`FCGI_BEGIN_REQUEST for request ${requestId}, which is open already`);
       }
       this.forget(earlier);
       this.#handler.onReplaced(earlier);

@@ -307,5 +307,5 @@ function isProtocolStatus(value: number): value is ProtocolStatus {
 }
 
 function recordError(type: number, what: string): ProtocolError {
-  return new ProtocolError("ERR_FCGI_RECORD", `record of type ${type} from the application ${what}`);
+  return new ProtocolError(`record of type ${type} from the application ${what}`);
 }

@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
 import { Role } from "../protocol/constants.ts";
-import { ProtocolError } from "../protocol/errors.ts";
+import { TimeoutError } from "../protocol/errors.ts";
 import type { ServerSettings } from "../server/options.ts";
 import type { FastCGIConnection } from "./connection.ts";
 import type { Linger } from "./linger.ts";
@@ -123,6 +123,6 @@ function isOver(age: number, limit: number): boolean {
   return limit > 0 && age >= limit;
 }
 
-function timeoutError(what: string, age: number): ProtocolError {
-  return new ProtocolError("ERR_FCGI_TIMEOUT", `${what} for ${age} ms`);
+function timeoutError(what: string, age: number): TimeoutError {
+  return new TimeoutError(`${what} for ${age} ms`);
 }

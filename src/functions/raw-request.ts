@@ -58,12 +58,7 @@ export class RawRequest implements CGIRequest {
       const res = this.#res;
       const onClose = (): void => {
         if (res.writableFinished) return;
-        controller.abort(
-          new RequestAbortedError(
-            "ERR_FCGI_ABORTED",
-            "the request was given up before its answer was complete",
-          ),
-        );
+        controller.abort(new RequestAbortedError("the request was aborted before its response was complete"));
       };
       if (res.closed) onClose();
       else res.once("close", onClose);

@@ -1,7 +1,7 @@
 import type { EventEmitter } from "node:events";
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import { inspect } from "node:util";
-import { FastCGIError } from "../protocol/errors.ts";
+import { ResponseError } from "../protocol/errors.ts";
 
 /** What a request that fails asks of its socket; a `net.Socket`, over plain HTTP, has none of it. */
 interface FailingSocket {
@@ -157,8 +157,8 @@ function failingSocket(req: IncomingMessage): FailingSocket | undefined {
   return socket !== null && "stopDelivery" in socket ? (socket as unknown as FailingSocket) : undefined;
 }
 
-function isHeadError(error: unknown): error is FastCGIError {
-  return error instanceof FastCGIError && error.code === "ERR_FCGI_HEAD";
+function isHeadError(error: unknown): error is ResponseError {
+  return error instanceof ResponseError;
 }
 
 function isDeparture(error: unknown): boolean {

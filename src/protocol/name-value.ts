@@ -10,7 +10,7 @@ export type PairReader = (bytes: Uint8Array, nameStart: number, valueStart: numb
  *   to `end`
  * @param maxPairs where the walk ends: what is behind so many pairs is not looked at
  * @returns the number of pairs, or `maxPairs` + 1 if there are more
- * @throws ProtocolError `ERR_FCGI_PARAMS` if a length, a name or a value ends beyond `bytes`
+ * @throws ProtocolError if a length, a name or a value ends beyond `bytes`
  * @see FastCGI 1.0, section 3.4
  */
 export function readPairs(
@@ -37,10 +37,7 @@ export function readPairs(
     const valueStart = position + nameLength;
     const end = valueStart + valueLength;
     if (!(end <= total)) {
-      throw new ProtocolError(
-        "ERR_FCGI_PARAMS",
-        `name-value pair ${count + 1} ends beyond its stream of ${total} bytes`,
-      );
+      throw new ProtocolError(`name-value pair ${count + 1} ends beyond its stream of ${total} bytes`);
     }
     read(bytes, position, valueStart, end);
     position = end;
@@ -58,7 +55,7 @@ function longLength(bytes: Uint8Array, at: number): number {
  *
  * Names and values are Latin-1: one character per byte.
  *
- * @throws ProtocolError `ERR_FCGI_PARAMS` if a length, a name or a value ends beyond `content`
+ * @throws ProtocolError if a length, a name or a value ends beyond `content`
  * @see FastCGI 1.0, section 3.4
  */
 export function decodeNameValuePairs(content: Buffer): [name: string, value: string][] {

@@ -21,7 +21,7 @@ export class RecordParser implements RecordSink {
   /**
    * Takes the next bytes and returns the records that they complete; content is a copy or a view of `chunk`.
    *
-   * @throws ProtocolError `ERR_FCGI_VERSION` on bytes that are no record
+   * @throws ProtocolError on bytes that are no record
    */
   push(chunk: Buffer): FastCGIRecord[] {
     this.#reader.push(chunk);

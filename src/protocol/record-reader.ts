@@ -48,7 +48,7 @@ export class RecordReader {
    * Takes the next bytes of the stream. The sink may keep `chunk` or parts of it.
    *
    * @returns how many bytes were taken: all, unless the sink called `stop()`; the rest has to be pushed again
-   * @throws ProtocolError `ERR_FCGI_VERSION` at the first byte that does not begin a record, and what the sink
+   * @throws ProtocolError at the first byte that does not begin a record, and what the sink
    *   throws; the reader is of no use afterwards
    */
   push(chunk: Buffer): number {
@@ -110,5 +110,5 @@ export function protocolOf(byte: number): "HTTP" | "TLS" | undefined {
 function versionError(byte: number): ProtocolError {
   const protocol = protocolOf(byte);
   const hint = protocol === undefined ? "" : ` (${protocol} was sent to a FastCGI port)`;
-  return new ProtocolError("ERR_FCGI_VERSION", `version of a record is ${byte}, not 1${hint}`);
+  return new ProtocolError(`version of a record is ${byte}, not 1${hint}`);
 }

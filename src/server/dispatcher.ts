@@ -20,7 +20,7 @@ import { RequestSocket } from "../http/request-socket.ts";
 import { createRequestSocket } from "../http/secure-request-socket.ts";
 import { type ConnectionFilter, createConnectionFilter } from "../listen/allowed-addresses.ts";
 import { Role, ValueName } from "../protocol/constants.ts";
-import { FastCGIError, ProtocolError } from "../protocol/errors.ts";
+import { AddressError, FastCGIError, ProtocolError } from "../protocol/errors.ts";
 import { type ConnectionLog, createConnectionLog } from "./connection-log.ts";
 import { refuse, reject } from "./error-response.ts";
 import { type FastCGIServerOptions, readHeadLimits, type ServerSettings } from "./options.ts";
@@ -87,7 +87,7 @@ export class Dispatcher implements ConnectionOwner {
     const refusal = this.#filter?.(socket);
     if (refusal !== undefined) {
       socket.destroy();
-      this.onConnectionError(new FastCGIError("ERR_FCGI_ADDRESS", refusal), socket);
+      this.onConnectionError(new AddressError(refusal), socket);
       return;
     }
     const connection = new FastCGIConnection(socket, this);

@@ -3,7 +3,7 @@ import type { HeadProblem, RequestHead } from "../cgi/request-head.ts";
 import { FaultSocket } from "../http/fault-socket.ts";
 import { emitApart } from "../http/request-failure.ts";
 import type { RequestTransport } from "../http/request-transport.ts";
-import { ProtocolError } from "../protocol/errors.ts";
+import { LimitError, ProtocolError } from "../protocol/errors.ts";
 
 /** Answers a request that no application sees, with a message for the operator. */
 export function refuse(
@@ -34,8 +34,8 @@ export function reject(
   name = "request",
 ): void {
   const { statusCode, message } = problem;
-  const code = statusCode === 431 ? "ERR_FCGI_LIMIT" : "ERR_FCGI_PARAMS";
-  const error = new ProtocolError(code, `${name}: ${message}`);
+  const ErrorClass = statusCode === 431 ? LimitError : ProtocolError;
+  const error = new ErrorClass(`${name}: ${message}`);
   // 500: the web server's configuration is at fault, not the client.
   const socket =
     statusCode === 500

@@ -12,7 +12,7 @@ import {
 import { announceRequest } from "../http/messages.ts";
 import type { RequestTransport } from "../http/request-transport.ts";
 import { Role } from "../protocol/constants.ts";
-import { ProtocolError } from "../protocol/errors.ts";
+import { LimitError } from "../protocol/errors.ts";
 
 /** Times `maxBufferedStdin` that a Filter may have waiting of one stream while it reads the other. */
 const FILTER_BUFFER_FACTOR = 8;
@@ -69,7 +69,7 @@ export class Routing {
       const maxBuffered = connection.maxBufferedStdin * FILTER_BUFFER_FACTOR;
       return new FilterRequest(request, maxBuffered, () => {
         const what = `request ${request.requestId} sent over ${maxBuffered} bytes of a stream that its filter does not read`;
-        connection.failRequest(request, new ProtocolError("ERR_FCGI_LIMIT", what));
+        connection.failRequest(request, new LimitError(what));
       });
     }
     if (request.role === Role.AUTHORIZER) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { type CGIHead, type CGIHeadOptions, CGIHeadParser } from "../../src/cgi/cgi-head.ts";
-import { FastCGIError } from "../../src/protocol/errors.ts";
+import { ResponseError } from "../../src/protocol/errors.ts";
 
 /** Parses bytes given in pieces; returns the head and all that follows it. */
 function parse(pieces: string[], options?: CGIHeadOptions): { head: CGIHead; body: string } | undefined {
@@ -25,7 +25,7 @@ function headOf(text: string): CGIHead {
 function assertMalformed(text: string, message: RegExp, options?: CGIHeadOptions): void {
   assert.throws(
     () => parse([text], options),
-    (error) => error instanceof FastCGIError && error.code === "ERR_FCGI_HEAD" && message.test(error.message),
+    (error) => error instanceof ResponseError && message.test(error.message),
     text,
   );
 }
@@ -141,7 +141,7 @@ test("tells an empty response from one that ends in mid-head", () => {
   assert.match(parser.unfinished().message, /ends before/);
 });
 
-test("gives a head or ERR_FCGI_HEAD for any bytes, and the same for every split", () => {
+test("gives a head or ERR_FCGI_RESPONSE for any bytes, and the same for every split", () => {
   const word = fc.constantFrom(
     "Status: 2",
     "00 OK",
@@ -159,7 +159,7 @@ test("gives a head or ERR_FCGI_HEAD for any bytes, and the same for every split"
     try {
       return parse(pieces) ?? "incomplete";
     } catch (error) {
-      assert(error instanceof FastCGIError);
+      assert(error instanceof ResponseError);
       return error.message;
     }
   };

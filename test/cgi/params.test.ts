@@ -48,7 +48,7 @@ test("header fields and REQUEST_URI are Latin-1, all else UTF-8 where its bytes 
 });
 
 test("malformed params throw", () => {
-  assert.throws(() => decodeParams(Buffer.of(9)), { code: "ERR_FCGI_PARAMS" });
+  assert.throws(() => decodeParams(Buffer.of(9)), { code: "ERR_FCGI_PROTOCOL" });
 });
 
 test("mod_fcgid is told from Apache's other modules", () => {

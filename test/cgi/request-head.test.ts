@@ -220,7 +220,7 @@ describe("readRequestHead: problems", () => {
 
   test("malformed params throw, and leave no trace in the next request", () => {
     const broken = Buffer.concat([pairs([["HTTP_A", "1"]]), Buffer.of(9, 9, 65)]);
-    assert.throws(() => readRequestHead(broken, { maxPairs: 100 }), { code: "ERR_FCGI_PARAMS" });
+    assert.throws(() => readRequestHead(broken, { maxPairs: 100 }), { code: "ERR_FCGI_PROTOCOL" });
     assert.deepEqual(headersOf(["HTTP_B", "2"]), { b: "2" });
   });
 });

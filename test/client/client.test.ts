@@ -5,7 +5,12 @@ import { Readable } from "node:stream";
 import { buffer, text } from "node:stream/consumers";
 import test, { type TestContext } from "node:test";
 import { FastCGIClient, type FastCGIClientOptions } from "../../src/client/index.ts";
-import { RequestAbortedError, RequestRefusedError, Role } from "../../src/protocol/index.ts";
+import {
+  ConnectionClosedError,
+  RequestAbortedError,
+  RequestRefusedError,
+  Role,
+} from "../../src/protocol/index.ts";
 import { type ReceivedRequest, startResponder } from "./responder.ts";
 
 const GET = { REQUEST_METHOD: "GET", REQUEST_URI: "/" };
@@ -91,7 +96,7 @@ test("fails on a malformed head and on a missing one", async (t) => {
   const answers = ["no head", "HTTP/1.1 200 OK\r\n\r\n", "", "Content-Type: text/plain\r\n"];
   const { client } = await connect(t, (request) => request.end(answers[Number(request.param("N"))]));
   for (const n of answers.keys()) {
-    await assert.rejects(client.request({ ...GET, N: String(n) }), { code: "ERR_FCGI_HEAD" });
+    await assert.rejects(client.request({ ...GET, N: String(n) }), { code: "ERR_FCGI_RESPONSE" });
   }
 });
 
@@ -109,7 +114,7 @@ test("fails when nobody listens, and names the target", async (t) => {
   const { client, responder } = await connect(t, () => {});
   responder.close();
   await assert.rejects(client.request(GET), (error) => {
-    assert(error instanceof RequestAbortedError);
+    assert(error instanceof ConnectionClosedError);
     assert.equal(error.code, "ERR_FCGI_CLOSED");
     assert.match(error.message, new RegExp(`127.0.0.1:${responder.port}.*ECONNREFUSED`));
     return true;
@@ -121,7 +126,7 @@ test("fails on bytes that are no FastCGI", async (t) => {
   t.after(() => server.close());
   await once(server.listen(0, "127.0.0.1"), "listening");
   const address = server.address() as net.AddressInfo;
-  await assert.rejects(new FastCGIClient(address.port).request(GET), { code: "ERR_FCGI_VERSION" });
+  await assert.rejects(new FastCGIClient(address.port).request(GET), { code: "ERR_FCGI_PROTOCOL" });
 });
 
 test("fails the body when the connection goes in mid-answer", async (t) => {

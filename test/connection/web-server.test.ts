@@ -161,7 +161,7 @@ test("refuses records while nothing is open, but takes the padding of the last o
     connection.begin("a", BEGIN);
     connection.push(hex("01 03 0001 0008 03 00 00000000 00 000000"));
     connection.push(hex("000000"));
-    assert.throws(() => connection.push(hex(bytes)), { code: "ERR_FCGI_RECORD" }, bytes);
+    assert.throws(() => connection.push(hex(bytes)), { code: "ERR_FCGI_PROTOCOL" }, bytes);
   }
 });
 
@@ -245,17 +245,17 @@ test("ignores values that were not asked for while a request is open", () => {
 
 test("refuses what an application may not send", () => {
   for (const [bytes, code] of [
-    ["48545450 2f312e31", "ERR_FCGI_VERSION"],
-    ["01 01 0001 0008 00 00 0001 00 0000000000", "ERR_FCGI_RECORD"],
-    ["01 05 0001 0000 00 00", "ERR_FCGI_RECORD"],
-    ["01 09 0000 0000 00 00", "ERR_FCGI_RECORD"],
-    ["01 03 0001 0007 00 00", "ERR_FCGI_RECORD"],
-    ["01 03 0001 0008 00 00 00000000 04 000000", "ERR_FCGI_RECORD"],
-    ["01 0a 0000 0002 00 00 05 05", "ERR_FCGI_PARAMS"],
-    [STDOUT_HELLO.replace("0001", "0002"), "ERR_FCGI_RECORD"],
-    [END_REQUEST.replace("0001", "0000"), "ERR_FCGI_RECORD"],
-    [STDOUT_END + STDOUT_HELLO, "ERR_FCGI_RECORD"],
-    [STDERR_END + STDERR_NO, "ERR_FCGI_RECORD"],
+    ["48545450 2f312e31", "ERR_FCGI_PROTOCOL"],
+    ["01 01 0001 0008 00 00 0001 00 0000000000", "ERR_FCGI_PROTOCOL"],
+    ["01 05 0001 0000 00 00", "ERR_FCGI_PROTOCOL"],
+    ["01 09 0000 0000 00 00", "ERR_FCGI_PROTOCOL"],
+    ["01 03 0001 0007 00 00", "ERR_FCGI_PROTOCOL"],
+    ["01 03 0001 0008 00 00 00000000 04 000000", "ERR_FCGI_PROTOCOL"],
+    ["01 0a 0000 0002 00 00 05 05", "ERR_FCGI_PROTOCOL"],
+    [STDOUT_HELLO.replace("0001", "0002"), "ERR_FCGI_PROTOCOL"],
+    [END_REQUEST.replace("0001", "0000"), "ERR_FCGI_PROTOCOL"],
+    [STDOUT_END + STDOUT_HELLO, "ERR_FCGI_PROTOCOL"],
+    [STDERR_END + STDERR_NO, "ERR_FCGI_PROTOCOL"],
   ] as const) {
     const { connection } = start();
     connection.begin("a", BEGIN);

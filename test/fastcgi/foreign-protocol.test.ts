@@ -54,7 +54,7 @@ describe("HTTP on a FastCGI port", () => {
     assert.match(await text(res), EXPLANATION);
     const [error, socket] = await heard;
     assert.ok(error instanceof ProtocolError);
-    assert.equal(error.code, "ERR_FCGI_VERSION");
+    assert.equal(error.code, "ERR_FCGI_PROTOCOL");
     assert.equal(socket.destroyed, true);
   });
 
@@ -100,7 +100,7 @@ describe("HTTP on a FastCGI port", () => {
     await link.answer(1);
     const heard = once(server, "clientError");
     link.send(Buffer.from("GET / HTTP/1.1\r\n\r\n"));
-    assert.equal((await heard)[0].code, "ERR_FCGI_VERSION");
+    assert.equal((await heard)[0].code, "ERR_FCGI_PROTOCOL");
     await link.closed();
   });
 
@@ -134,7 +134,7 @@ describe("a web server that is not set up for FastCGI", () => {
 
   test("is the affair of a clientError listener, if there is one", async () => {
     const program = `server.on("clientError", (error) => console.error("heard", error.code));`;
-    assert.equal(await observe(program, sendTLS), "heard ERR_FCGI_VERSION\n");
+    assert.equal(await observe(program, sendTLS), "heard ERR_FCGI_PROTOCOL\n");
   });
 });
 

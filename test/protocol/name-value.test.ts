@@ -18,7 +18,7 @@ describe("name-value pairs (3.4)", () => {
     test(`refuses ${hex}, whose lengths point beyond its end`, () => {
       assert.throws(() => decodeNameValuePairs(bytes(hex)), {
         name: "ProtocolError",
-        code: "ERR_FCGI_PARAMS",
+        code: "ERR_FCGI_PROTOCOL",
         message: new RegExp(`ends beyond its stream of ${bytes(hex).length} bytes`),
       });
     });

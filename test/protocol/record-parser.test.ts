@@ -62,7 +62,7 @@ describe("RecordParser", () => {
   ] as const) {
     test(`refuses version ${first} at its first byte${hint && `, and names ${hint}`}`, () => {
       const message = new RegExp(`version of a record is ${first}, not 1.*${hint}`);
-      const expected = { name: "ProtocolError", code: "ERR_FCGI_VERSION", message };
+      const expected = { name: "ProtocolError", code: "ERR_FCGI_PROTOCOL", message };
       assert.throws(() => new RecordParser().push(Buffer.of(first)), expected);
       assert.throws(() => new RecordParser().push(Buffer.alloc(8, first)), expected);
       const after = Buffer.concat([bytes("01 05 0001 0000 00 00"), Buffer.of(first)]);

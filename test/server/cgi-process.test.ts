@@ -65,7 +65,7 @@ test("a request that no application can see is answered by clientError, or witho
     `serveCGI(${URLS}).on("clientError", (error, socket) => socket.end("HTTP/1.1 405 No\\r\\n\\r\\n" + error.code));`,
     method,
   );
-  assert.equal(heard.stdout, "Status: 405 No\r\n\r\nERR_FCGI_PARAMS");
+  assert.equal(heard.stdout, "Status: 405 No\r\n\r\nERR_FCGI_PROTOCOL");
   const { stdout } = await run(`serveCGI(${URLS})`, { REQUEST_METHOD: "" });
   assert.match(stdout, /^Status: 500 .*\r\n(.*\r\n)+.*REQUEST_METHOD/);
 });

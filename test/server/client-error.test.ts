@@ -26,7 +26,7 @@ const faults: readonly [
   status: number,
   code: string,
 ][] = [
-  ["an unknown method", (id, keepConn) => request(id, { keepConn, method: "FOO" }), 400, "ERR_FCGI_PARAMS"],
+  ["an unknown method", (id, keepConn) => request(id, { keepConn, method: "FOO" }), 400, "ERR_FCGI_PROTOCOL"],
   [
     "malformed params",
     (id, keepConn) =>
@@ -37,7 +37,7 @@ const faults: readonly [
         wire.record(wire.STDIN, id),
       ]),
     400,
-    "ERR_FCGI_PARAMS",
+    "ERR_FCGI_PROTOCOL",
   ],
   [
     "params over maxHeaderSize",
@@ -192,7 +192,7 @@ test("no REQUEST_METHOD is told to clientError, but its response is the server's
   assert.equal(answer.status, 500);
   assert.match(answer.text, /include fastcgi_params/);
   const [error, socket] = await heard;
-  assert.deepEqual([error.code, socket.writable], ["ERR_FCGI_PARAMS", false]);
+  assert.deepEqual([error.code, socket.writable], ["ERR_FCGI_PROTOCOL", false]);
 });
 
 test("a request that is given up while a listener takes its time gives its slot back", async (t) => {

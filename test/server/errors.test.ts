@@ -11,26 +11,26 @@ const hello = (_req: IncomingMessage, res: ServerResponse): void => void res.end
 
 /** What a peer does wrong, the code of the error, and what its message names. */
 const wrongs: readonly [name: string, bytes: Buffer, code: string, message: RegExp][] = [
-  ["an HTTP request", Buffer.from("GET / HTTP/1.1\r\n\r\n"), "ERR_FCGI_VERSION", /71.*HTTP was sent/],
-  ["a TLS hello", Buffer.of(22, 3, 1, 0, 5), "ERR_FCGI_VERSION", /TLS was sent/],
+  ["an HTTP request", Buffer.from("GET / HTTP/1.1\r\n\r\n"), "ERR_FCGI_PROTOCOL", /71.*HTTP was sent/],
+  ["a TLS hello", Buffer.of(22, 3, 1, 0, 5), "ERR_FCGI_PROTOCOL", /TLS was sent/],
   [
     "version 2",
     wire.record(wire.STDIN, 1, "", { version: 2 }),
-    "ERR_FCGI_VERSION",
+    "ERR_FCGI_PROTOCOL",
     /version of a record is 2/,
   ],
   [
     "a BEGIN_REQUEST of 7 bytes",
     wire.record(1, 3, Buffer.alloc(7)),
-    "ERR_FCGI_RECORD",
+    "ERR_FCGI_PROTOCOL",
     /request 3 holds 7 bytes/,
   ],
-  ["a BEGIN_REQUEST with id 0", wire.begin(0), "ERR_FCGI_RECORD", /request id 0/],
-  ["a BEGIN_REQUEST for an open id", Buffer.concat([head(4), head(4)]), "ERR_FCGI_RECORD", /request 4/],
+  ["a BEGIN_REQUEST with id 0", wire.begin(0), "ERR_FCGI_PROTOCOL", /request id 0/],
+  ["a BEGIN_REQUEST for an open id", Buffer.concat([head(4), head(4)]), "ERR_FCGI_PROTOCOL", /request 4/],
   [
     "GET_VALUES with a length beyond its end",
     wire.record(wire.GET_VALUES, 0, Buffer.of(5, 0, 65)),
-    "ERR_FCGI_PARAMS",
+    "ERR_FCGI_PROTOCOL",
     /pair 1 ends beyond its stream of 3 bytes/,
   ],
 ];
@@ -52,7 +52,7 @@ describe("bad bytes", () => {
     });
   }
 
-  test("malformed params are answered with 400 and told as ERR_FCGI_PARAMS; the connection goes on", async (t) => {
+  test("malformed params are answered with 400 and told as ERR_FCGI_PROTOCOL; the connection goes on", async (t) => {
     const { open, server } = await startServer(t, {}, hello);
     const link = await open();
     const codes: string[] = [];
@@ -67,7 +67,7 @@ describe("bad bytes", () => {
     );
     link.send(wire.record(wire.STDIN, 1));
     assert.equal((await link.answer(1)).status, 400);
-    assert.deepEqual(codes, ["ERR_FCGI_PARAMS"]);
+    assert.deepEqual(codes, ["ERR_FCGI_PROTOCOL"]);
     link.send(request(1));
     assert.equal((await link.answer(1)).status, 200);
   });
@@ -167,12 +167,12 @@ describe("an application without any error listener", () => {
 });
 
 test("error classes carry what they say", () => {
-  const aborted = new RequestAbortedError("ERR_FCGI_ABORTED", "gone", { cause: "why" });
+  const aborted = new RequestAbortedError("gone", { cause: "why" });
   assert.deepEqual(
     [aborted.name, aborted.code, aborted.cause],
     ["RequestAbortedError", "ERR_FCGI_ABORTED", "why"],
   );
-  const refused = new RequestRefusedError(2, "overloaded");
+  const refused = new RequestRefusedError("overloaded", { protocolStatus: 2 });
   assert.deepEqual(
     [refused.name, refused.code, refused.protocolStatus],
     ["RequestRefusedError", "ERR_FCGI_REFUSED", 2],
