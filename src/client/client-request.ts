@@ -1,9 +1,10 @@
+import { argumentError, describeValue } from "../listen/argument-error.ts";
 import { type ProtocolStatus, RecordType, Role } from "../protocol/constants.ts";
 import { FastCGIError, RequestAbortedError, TimeoutError } from "../protocol/errors.ts";
 import { encodeNameValuePairs } from "../protocol/name-value.ts";
 import { Answer, type AnswerReceiver } from "./answer.ts";
 import type { ClientConnection } from "./connection.ts";
-import { argumentError, checkOptions, describe, type OptionKinds } from "./options.ts";
+import { checkOptions, type OptionKinds } from "./options.ts";
 import { BodyPump, type RequestBody } from "./request-body.ts";
 
 /** One meta-variable: a string is sent as UTF-8. */
@@ -100,10 +101,13 @@ export class Exchange {
     this.keepConn = options.keepConn ?? defaults.keepConn;
     this.#owner = owner;
     if (data !== undefined && role !== Role.FILTER) {
-      throw argumentError("option data is for the Filter role: give role: Role.FILTER, or leave it out");
+      throw argumentError(
+        "ERR_INVALID_ARG_VALUE",
+        "option data is for the Filter role: give role: Role.FILTER, or leave it out",
+      );
     }
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw argumentError("option signal is no AbortSignal", "ERR_INVALID_ARG_TYPE");
+      throw argumentError("ERR_INVALID_ARG_TYPE", "option signal is no AbortSignal");
     }
     this.#answer = new Answer(receiver, {
       resume: () => this.#connection?.resume(this),
@@ -233,7 +237,7 @@ export class Exchange {
 function readParams(params: RequestParams): readonly Pair[] {
   if (typeof params !== "object" || params === null || params instanceof Promise) {
     const message = "params of a FastCGI request are to be an object, or pairs of name and value";
-    throw argumentError(message, "ERR_INVALID_ARG_TYPE");
+    throw argumentError("ERR_INVALID_ARG_TYPE", message);
   }
   return isIterable(params) ? [...params] : Object.entries(params);
 }
@@ -244,8 +248,8 @@ function isIterable(params: RequestParams): params is Iterable<Pair> {
 
 function checkPair([name, value]: Pair): void {
   if (typeof name === "string" && (typeof value === "string" || value instanceof Uint8Array)) return;
-  const message = `param ${String(name)} is ${describe(value)}: give a string or bytes`;
-  throw argumentError(message, "ERR_INVALID_ARG_TYPE");
+  const message = `param ${String(name)} is ${describeValue(value)}: give a string or bytes`;
+  throw argumentError("ERR_INVALID_ARG_TYPE", message);
 }
 
 function isIdempotent([name, value]: Pair): boolean {
@@ -254,7 +258,10 @@ function isIdempotent([name, value]: Pair): boolean {
 
 function checkRole(role: Role): Role {
   if (ROLES.has(role)) return role;
-  throw argumentError(`option role is ${String(role)}: give Role.RESPONDER, AUTHORIZER or FILTER`);
+  throw argumentError(
+    "ERR_INVALID_ARG_VALUE",
+    `option role is ${String(role)}: give Role.RESPONDER, AUTHORIZER or FILTER`,
+  );
 }
 
 function abortedError(why: string, cause?: unknown): RequestAbortedError {

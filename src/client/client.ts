@@ -1,9 +1,10 @@
 import { CGIHeadParser } from "../cgi/cgi-head.ts";
+import { argumentError } from "../listen/argument-error.ts";
 import { ValueName } from "../protocol/constants.ts";
 import { ConnectionClosedError } from "../protocol/errors.ts";
 import type { AnswerReceiver } from "./answer.ts";
 import { Exchange, type RequestOptions, type RequestParams } from "./client-request.ts";
-import { argumentError, checkOptions, type OptionKinds } from "./options.ts";
+import { checkOptions, type OptionKinds } from "./options.ts";
 import { ConnectionPool, type PoolOptions } from "./pool.ts";
 import { FastCGIResponse, type RawFastCGIResponse } from "./response.ts";
 import { connectOptions, type FastCGITarget } from "./target.ts";
@@ -101,7 +102,7 @@ export class FastCGIClient {
   ): Promise<Map<string, string>> {
     return new Promise((resolve) => {
       if (typeof names === "string") {
-        throw argumentError("names is a string: give a list of names", "ERR_INVALID_ARG_TYPE");
+        throw argumentError("ERR_INVALID_ARG_TYPE", "names is a string: give a list of names");
       }
       checkOptions("getValues", { timeoutMs }, { timeoutMs: "time" });
       resolve(this.#pool.getValues(names, timeoutMs));

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import type { SiteOptions } from "../cgi/request-params.ts";
+import { argumentError, describeValue } from "../listen/argument-error.ts";
 import { CLIENT_OPTIONS, type FastCGIClientOptions } from "./client.ts";
-import { argumentError, checkOptions, describe, type OptionKinds } from "./options.ts";
+import { checkOptions, type OptionKinds } from "./options.ts";
 
 /** Options of {@link createGateway}: those of its client, and what follows. */
 export interface GatewayOptions extends SiteOptions, FastCGIClientOptions {
@@ -56,6 +57,7 @@ export function checkGatewayOptions(options: GatewayOptions, hasClient: boolean)
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || !Object.hasOwn(CLIENT_OPTIONS, name)) continue;
     throw argumentError(
+      "ERR_INVALID_ARG_VALUE",
       `option ${name} is for a client, and the target is one: give it to the FastCGIClient`,
     );
   }
@@ -69,10 +71,13 @@ export function checkGatewayOptions(options: GatewayOptions, hasClient: boolean)
 export function checkParams(params: unknown): void {
   const isRecord = typeof params === "object" && params !== null && !("then" in params);
   if (!isRecord) {
-    throw argumentError(`params are ${describe(params)}: give an object of strings`, "ERR_INVALID_ARG_TYPE");
+    throw argumentError(
+      "ERR_INVALID_ARG_TYPE",
+      `params are ${describeValue(params)}: give an object of strings`,
+    );
   }
   for (const [name, value] of Object.entries(params)) {
     if (value === undefined || typeof value === "string") continue;
-    throw argumentError(`param ${name} is ${describe(value)}: give a string`, "ERR_INVALID_ARG_TYPE");
+    throw argumentError("ERR_INVALID_ARG_TYPE", `param ${name} is ${describeValue(value)}: give a string`);
   }
 }

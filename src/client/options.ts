@@ -1,3 +1,5 @@
+import { argumentError, describeValue } from "../listen/argument-error.ts";
+
 /** What an option may be; `undefined` is always allowed. */
 type OptionKind = "any" | "boolean" | "count" | "function" | "length" | "string" | "time";
 
@@ -22,13 +24,14 @@ const RANGES: Partial<Record<OptionKind, readonly [least: number, most: number, 
 export function checkOptions<T extends object>(whose: string, options: T, kinds: OptionKinds<T>): void {
   if (typeof options !== "object" || options === null) {
     throw argumentError(
-      `options of ${whose} are ${describe(options)}, not an object`,
       "ERR_INVALID_ARG_TYPE",
+      `options of ${whose} are ${describeValue(options)}, not an object`,
     );
   }
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(kinds, name)) {
       throw argumentError(
+        "ERR_INVALID_ARG_VALUE",
         `${whose} has no option ${JSON.stringify(name)}: there are ${Object.keys(kinds).join(", ")}`,
       );
     }
@@ -41,29 +44,11 @@ function checkOption(name: string, value: unknown, kind: OptionKind): void {
   const range = RANGES[kind];
   const type = range === undefined ? kind : "number";
   if (typeof value !== type) {
-    throw argumentError(`option ${name} is ${describe(value)}: give a ${type}`, "ERR_INVALID_ARG_TYPE");
+    throw argumentError("ERR_INVALID_ARG_TYPE", `option ${name} is ${describeValue(value)}: give a ${type}`);
   }
   if (range === undefined || typeof value !== "number") return;
   const [least, most, what] = range;
   const isInRange = value >= least && value <= most && (kind !== "count" || Number.isInteger(value));
   if (isInRange || (kind !== "time" && value === Number.POSITIVE_INFINITY)) return;
-  throw Object.assign(new RangeError(`option ${name} is ${value}: give ${what}`), {
-    code: "ERR_OUT_OF_RANGE",
-  });
-}
-
-/** Returns the caller's mistake as an error with a code of Node's. */
-export function argumentError(message: string, code: string = "ERR_INVALID_ARG_VALUE"): TypeError {
-  return Object.assign(new TypeError(message), { code });
-}
-
-/** Names a value in a message. */
-export function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "function") return "a function";
-  if (typeof value !== "object" || value === null) return String(value);
-  if (value instanceof Promise) return "a Promise: await it first";
-  const type: unknown = value.constructor;
-  if (typeof type === "function" && type !== Object) return `of the class ${type.name}`;
-  return `{ ${Object.keys(value).slice(0, 9).join(", ")} }`.replace("{  }", "{}");
+  throw argumentError("ERR_OUT_OF_RANGE", `option ${name} is ${value}: give ${what}`);
 }

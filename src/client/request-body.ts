@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { argumentError } from "./options.ts";
+import { argumentError } from "../listen/argument-error.ts";
 import { rethrow } from "./rethrow.ts";
 
 /** What can be sent as FCGI_STDIN or FCGI_DATA. Strings are sent as UTF-8. */
@@ -92,7 +92,12 @@ export class BodyPump {
   readonly #onData = (chunk: string | Uint8Array): void => {
     const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
     if (!(bytes instanceof Uint8Array)) {
-      this.#onError(argumentError(`it holds ${describeType(chunk)}: only strings and bytes can be sent`));
+      this.#onError(
+        argumentError(
+          "ERR_INVALID_ARG_VALUE",
+          `it holds ${describeType(chunk)}: only strings and bytes can be sent`,
+        ),
+      );
       return;
     }
     if (this.#sink?.write(bytes) === false) this.#source?.pause();
@@ -122,7 +127,7 @@ function checkIterable(body: AsyncIterable<string | Uint8Array>): AsyncIterable<
     typeof body === "object" && body !== null && (Symbol.asyncIterator in body || Symbol.iterator in body);
   if (isIterable) return body;
   const message = `body is ${describeType(body)}: give a string, bytes, a stream or an async iterable`;
-  throw argumentError(message, "ERR_INVALID_ARG_TYPE");
+  throw argumentError("ERR_INVALID_ARG_TYPE", message);
 }
 
 function describeType(value: unknown): string {

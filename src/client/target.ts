@@ -1,6 +1,6 @@
 import type { NetConnectOpts } from "node:net";
 import { LOOPBACK, readAddress, readPort } from "../listen/address.ts";
-import { argumentError, describe } from "./options.ts";
+import { argumentError, describeValue } from "../listen/argument-error.ts";
 
 /**
  * Where a FastCGI application listens: a TCP port on 127.0.0.1, as a number or a string of digits; the path of a
@@ -29,24 +29,27 @@ export function connectOptions(target: FastCGITarget): NetConnectOpts {
     return "port" in address ? tcp(address.port, address.host) : address;
   }
   if (target === undefined) {
-    throw argumentError(`target is undefined: ${WHAT_TO_GIVE}`, "ERR_MISSING_ARGS");
+    throw argumentError("ERR_MISSING_ARGS", `target is undefined: ${WHAT_TO_GIVE}`);
   }
   if (typeof target !== "object" || target === null || !isPlain(target)) {
-    throw argumentError(`target is ${describe(target)}: ${WHAT_TO_GIVE}`, "ERR_INVALID_ARG_TYPE");
+    throw argumentError("ERR_INVALID_ARG_TYPE", `target is ${describeValue(target)}: ${WHAT_TO_GIVE}`);
   }
   for (const name of Object.keys(target)) {
     if (name === "port" || name === "host" || name === "path") continue;
     const hint = HOST_NAMES.has(name) ? 'the address is "host"' : WHAT_TO_GIVE;
-    throw argumentError(`target has ${JSON.stringify(name)}, which says nothing: ${hint}`);
+    throw argumentError(
+      "ERR_INVALID_ARG_VALUE",
+      `target has ${JSON.stringify(name)}, which says nothing: ${hint}`,
+    );
   }
   const { port, host, path } = target;
   if (path !== undefined) {
     if (port === undefined && host === undefined) return unix(path);
-    throw argumentError("target has a path and a port or host: give one of them");
+    throw argumentError("ERR_INVALID_ARG_VALUE", "target has a path and a port or host: give one of them");
   }
   if (port !== undefined) return tcp(port, host);
-  const what = host === undefined ? "neither port nor path" : `the host ${describe(host)} and no port`;
-  throw argumentError(`target has ${what}: ${WHAT_TO_GIVE}`, "ERR_MISSING_ARGS");
+  const what = host === undefined ? "neither port nor path" : `the host ${describeValue(host)} and no port`;
+  throw argumentError("ERR_MISSING_ARGS", `target has ${what}: ${WHAT_TO_GIVE}`);
 }
 
 /** Names a target for messages. */
@@ -62,7 +65,7 @@ function isPlain(value: object): boolean {
 
 function tcp(port: unknown, host: unknown): NetConnectOpts {
   if (host !== undefined && (typeof host !== "string" || host === "")) {
-    throw argumentError(`host is ${describe(host)}: give a name or an address`, "ERR_INVALID_ARG_TYPE");
+    throw argumentError("ERR_INVALID_ARG_TYPE", `host is ${describeValue(host)}: give a name or an address`);
   }
   // Both [::1] and ::1 are usual.
   return { port: readPort(port, 1), host: host?.replace(/^\[(.*)\]$/, "$1") ?? LOOPBACK };
@@ -70,8 +73,12 @@ function tcp(port: unknown, host: unknown): NetConnectOpts {
 
 function unix(path: unknown): NetConnectOpts {
   if (typeof path !== "string") {
-    throw argumentError(`path is ${describe(path)}: give the path of a unix socket`, "ERR_INVALID_ARG_TYPE");
+    throw argumentError(
+      "ERR_INVALID_ARG_TYPE",
+      `path is ${describeValue(path)}: give the path of a unix socket`,
+    );
   }
-  if (path === "") throw argumentError("path of a FastCGI application's socket is empty");
+  if (path === "")
+    throw argumentError("ERR_INVALID_ARG_VALUE", "path of a FastCGI application's socket is empty");
   return { path };
 }
