@@ -5,9 +5,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { createServer } from "../src/index.ts";
-import { GET_VALUES, readPairs } from "./fastcgi-suite/wire.ts";
 import { type CapturedRequest, expectSeen, type SeenRequest } from "./fixtures/expected.ts";
 import { type Fixture, readFixtures, replay, type Split } from "./fixtures/replay.ts";
+import { GET_VALUES, readPairs } from "./support/wire.ts";
 
 const LANES = 16;
 

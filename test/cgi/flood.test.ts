@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { type RequestHead, readRequestHead } from "../../src/cgi/request-head.ts";
-import { pairs } from "../fastcgi-suite/wire.ts";
 import { readFixtures } from "../fixtures/replay.ts";
+import { pairs } from "../support/wire.ts";
 
 type Pair = readonly [string, string];
 const LIMITS = { maxPairs: 1000, maxHeaderSize: 262_144 };

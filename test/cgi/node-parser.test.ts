@@ -7,7 +7,7 @@ import { describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { FIRST_WINS, KNOWN_FIELDS, ONCE } from "../../src/cgi/known-names.ts";
 import { type RequestHead, readRequestHead } from "../../src/cgi/request-head.ts";
-import { pairs } from "../fastcgi-suite/wire.ts";
+import { pairs } from "../support/wire.ts";
 
 /** The parser of node:http of the version that runs: what it refuses, and how it counts, is what must hold here. */
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeParams, isUnderModFcgid } from "../../src/cgi/params.ts";
-import { pair, pairs } from "../fastcgi-suite/wire.ts";
+import { pair, pairs } from "../support/wire.ts";
 
 test("params have no prototype: any name is harmless", () => {
   const params = decodeParams(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { addTransferEncoding, type RequestHead, readRequestHead } from "../../src/cgi/request-head.ts";
-import { pairs } from "../fastcgi-suite/wire.ts";
+import { pairs } from "../support/wire.ts";
 
 type Pair = readonly [string, string];
 const USUAL: readonly Pair[] = [

@@ -4,7 +4,7 @@ import { Socket } from "node:net";
 import { describe, test } from "node:test";
 import { decodeParams } from "../../src/cgi/params.ts";
 import { readRequestHead } from "../../src/cgi/request-head.ts";
-import { pairs } from "../fastcgi-suite/wire.ts";
+import { pairs } from "../support/wire.ts";
 
 /**
  * The most expensive requests that could be thought of within the limits of FCGI_PARAMS, and beyond those of the

@@ -7,7 +7,7 @@ import { Readable } from "node:stream";
 import { after, before, test } from "node:test";
 import { FastCGIClient } from "../../src/client/index.ts";
 import { createServer } from "../../src/index.ts";
-import { Random } from "../fuzz/random.ts";
+import { Random } from "../support/random.ts";
 
 const path = join(tmpdir(), `serve-fastcgi-pace-${process.pid}.sock`);
 let open = 0;

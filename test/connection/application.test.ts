@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ApplicationConnection } from "../../src/connection/application.ts";
 import type { ApplicationLimits } from "../../src/connection/application-request.ts";
-import * as wire from "../fastcgi-suite/wire.ts";
-import { chunkings } from "../protocol/chunkings.ts";
+import { chunkings } from "../support/chunkings.ts";
+import * as wire from "../support/wire.ts";
 import { limits, Recorder } from "./recorder.ts";
 
 function start(options: Partial<ApplicationLimits> = {}, answersAtOnce = false) {

@@ -40,7 +40,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import type { Address } from "./link.ts";
+import type { Address } from "../support/link.ts";
 import { line, markdown, table } from "./report.ts";
 import { run } from "./runner.ts";
 import { sections } from "./sections.ts";

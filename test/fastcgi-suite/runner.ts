@@ -1,4 +1,4 @@
-import { NotApplicable } from "./link.ts";
+import { NotApplicable } from "../support/link.ts";
 import { sections } from "./sections.ts";
 import { Bench, type Case, type Target } from "./suite.ts";
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { type Address, type Answer, Failure, Link, NotApplicable } from "./link.ts";
-import * as wire from "./wire.ts";
+import { type Address, type Answer, Failure, Link, NotApplicable } from "../support/link.ts";
+import * as wire from "../support/wire.ts";
 
 /** An application under test. */
 export interface Target {

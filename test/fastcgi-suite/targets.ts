@@ -161,7 +161,7 @@ function start(command: string[], port: number): Promise<ChildProcess> {
 
 /** Connects until somebody listens. */
 async function listening(port: number, deadline: number): Promise<void> {
-  const { Link } = await import("./link.ts");
+  const { Link } = await import("../support/link.ts");
   for (;;) {
     try {
       (await Link.open({ host: "127.0.0.1", port }, 1000)).destroy();

@@ -5,9 +5,9 @@ import { Duplex } from "node:stream";
 import { describe, type TestContext, test } from "node:test";
 import { setInterval } from "node:timers/promises";
 import { Linger } from "../../src/fastcgi/linger.ts";
-import { Link } from "../fastcgi-suite/link.ts";
-import * as wire from "../fastcgi-suite/wire.ts";
-import { head, request, type Started, startServer } from "../server/peer.ts";
+import { Link } from "../support/link.ts";
+import { head, request, type Started, startServer } from "../support/server.ts";
+import * as wire from "../support/wire.ts";
 
 const OFTEN = { connectionsCheckingInterval: 10 };
 

@@ -3,9 +3,9 @@ import { type EventEmitter, once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { describe, test } from "node:test";
 import type { FastCGIServerOptions } from "../../src/index.ts";
-import type { Link } from "../fastcgi-suite/link.ts";
-import * as wire from "../fastcgi-suite/wire.ts";
-import { clientErrorCode, head, request, startServer } from "../server/peer.ts";
+import type { Link } from "../support/link.ts";
+import { clientErrorCode, head, request, startServer } from "../support/server.ts";
+import * as wire from "../support/wire.ts";
 
 const OFTEN = { connectionsCheckingInterval: 10 };
 

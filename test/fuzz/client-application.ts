@@ -1,8 +1,8 @@
 /** A hostile FastCGI application: what the client is fuzzed with. It shares nothing with the library. */
 import { once } from "node:events";
 import net, { type Socket } from "node:net";
-import * as wire from "../fastcgi-suite/wire.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../support/random.ts";
+import * as wire from "../support/wire.ts";
 
 /** What the application does with a request, or with the connection below it. */
 export type Plan = (typeof HOSTILE)[number] | "valid";

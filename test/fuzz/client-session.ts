@@ -2,8 +2,8 @@
 import { once } from "node:events";
 import { Readable } from "node:stream";
 import { FastCGIClient, type RequestBody } from "../../src/client/index.ts";
+import { Random } from "../support/random.ts";
 import { bodyOf, type HostileApplication, Script, turn } from "./client-application.ts";
-import { Random } from "./random.ts";
 
 /** Longer than any time-out of the client. */
 const PATIENCE_MS = 10_000;

@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import * as wire from "../fastcgi-suite/wire.ts";
+import * as wire from "../support/wire.ts";
 import type { Input } from "./input.ts";
 
 /** Longer than any time-out of the server under test. */

@@ -1,6 +1,6 @@
-import * as wire from "../fastcgi-suite/wire.ts";
+import type { Random } from "../support/random.ts";
+import * as wire from "../support/wire.ts";
 import type { Input } from "./input.ts";
-import type { Random } from "./random.ts";
 
 const FILTER = 3;
 

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import * as wire from "../fastcgi-suite/wire.ts";
+import * as wire from "../support/wire.ts";
 import { play } from "./exchange.ts";
 import { type Input, makeInput } from "./input.ts";
 import type { FuzzedMessage, FuzzedState } from "./server.ts";

@@ -1,6 +1,6 @@
 /** The application of the gateway's fuzzer: what it does is in the number of the request's URL. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

@@ -4,9 +4,9 @@ import http, { type Agent, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createGateway } from "../../src/client/index.ts";
 import { createServer } from "../../src/index.ts";
+import { Random } from "../support/random.ts";
 import { application, type GatewayPlan, makePlan } from "./gateway-application.ts";
 import { playSessions, type SessionReport } from "./lanes.ts";
-import { Random } from "./random.ts";
 
 const LANES = 12;
 const PATIENCE_MS = 10_000;

@@ -1,6 +1,6 @@
-import * as wire from "../fastcgi-suite/wire.ts";
+import { Random } from "../support/random.ts";
+import * as wire from "../support/wire.ts";
 import { makeFlood } from "./floods.ts";
-import { Random } from "./random.ts";
 
 /** What one connection is sent, and how it ends. */
 export interface Input {

@@ -5,7 +5,7 @@ import { Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { TLSSocket } from "node:tls";
 import type { SecureRequestSocket } from "../../src/index.ts";
-import { request, startServer } from "../server/peer.ts";
+import { request, startServer } from "../support/server.ts";
 
 const TLS = [
   ["HTTPS", "on"],

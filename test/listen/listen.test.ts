@@ -27,8 +27,8 @@ import {
   type Target,
 } from "../../src/index.ts";
 import { isListening } from "../../src/listen/inherited-socket.ts";
-import { request } from "../server/peer.ts";
-import { GET, makeFolder, read } from "../server/start.ts";
+import { request } from "../support/server.ts";
+import { GET, makeFolder, read } from "../support/start.ts";
 
 const app = (_req: unknown, res: { end(text: string): void }) => res.end("served");
 

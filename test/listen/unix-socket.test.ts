@@ -19,8 +19,8 @@ import { fileURLToPath } from "node:url";
 import { FastCGIClient } from "../../src/client/index.ts";
 import { createServer } from "../../src/index.ts";
 import { bindUnixSocket } from "../../src/listen/unix-socket.ts";
-import type { Order, Outcome } from "../server/contender.ts";
-import { GET, makeFolder, read } from "../server/start.ts";
+import { GET, makeFolder, read } from "../support/start.ts";
+import type { Order, Outcome } from "./contender.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const index = JSON.stringify(new URL("../../src/index.ts", import.meta.url).href);

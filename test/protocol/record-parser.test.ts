@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ProtocolError, RecordParser } from "../../src/protocol/index.ts";
-import { chunkings } from "./chunkings.ts";
+import { chunkings } from "../support/chunkings.ts";
 import { bytes, records } from "./vectors.ts";
 
 /** Records as plain values. */

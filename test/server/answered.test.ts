@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { describe, test } from "node:test";
-import * as wire from "../fastcgi-suite/wire.ts";
-import { head, request, startServer } from "./peer.ts";
+import { head, request, startServer } from "../support/server.ts";
+import * as wire from "../support/wire.ts";
 
 const MEBIBYTE = 1_048_576;
 const OFTEN = { connectionsCheckingInterval: 10 };

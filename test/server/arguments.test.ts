@@ -17,7 +17,7 @@ import {
   serveFastCGI,
   serveHTTP,
 } from "../../src/index.ts";
-import { GET, makeFolder, read } from "./start.ts";
+import { GET, makeFolder, read } from "../support/start.ts";
 
 const app = (): void => {};
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { runCGIProgram } from "./cgi-program.ts";
+import { runCGIProgram } from "../support/cgi-program.ts";
 
 const index = JSON.stringify(new URL("../../src/index.ts", import.meta.url).href);
 

@@ -10,12 +10,12 @@ import { promisify } from "node:util";
 import fastify from "fastify";
 import { FastCGIClient } from "../../src/client/index.ts";
 import { createServer, type FastCGIServerOptions } from "../../src/index.ts";
-import { type Answer, Link } from "../fastcgi-suite/link.ts";
-import * as wire from "../fastcgi-suite/wire.ts";
+import { type Answer, Link } from "../support/link.ts";
+import { head, request, startServer } from "../support/server.ts";
+import { GET } from "../support/start.ts";
+import * as wire from "../support/wire.ts";
 import type { State } from "./failing-application.ts";
 import { SECRET } from "./failures.ts";
-import { head, request, startServer } from "./peer.ts";
-import { GET } from "./start.ts";
 
 type Listener = (error: Error & { code: string }, socket: Socket) => void;
 

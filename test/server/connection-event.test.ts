@@ -4,8 +4,8 @@ import { createServer as createHTTPServer, type IncomingMessage } from "node:htt
 import { type AddressInfo, createServer as createTCPServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { createServer } from "../../src/index.ts";
-import { Link } from "../fastcgi-suite/link.ts";
-import { request, startServer } from "./peer.ts";
+import { Link } from "../support/link.ts";
+import { request, startServer } from "../support/server.ts";
 
 test("connection comes before each request, with the socket of the request, kept or not", async (t) => {
   const events: string[] = [];

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { test } from "node:test";
-import * as wire from "../fastcgi-suite/wire.ts";
-import { head, request, startServer } from "./peer.ts";
+import { head, request, startServer } from "../support/server.ts";
+import * as wire from "../support/wire.ts";
 
 const H2O = [["SERVER_SOFTWARE", "h2o/2.2.5"]] as const;
 const BODY = "in two pieces";

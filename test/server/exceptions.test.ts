@@ -5,11 +5,11 @@ import { IncomingMessage, ServerResponse } from "node:http";
 import { after, afterEach, before, describe, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { Link } from "../fastcgi-suite/link.ts";
-import * as wire from "../fastcgi-suite/wire.ts";
+import { Link } from "../support/link.ts";
+import { head, request, startServer } from "../support/server.ts";
+import * as wire from "../support/wire.ts";
 import type { State } from "./failing-application.ts";
 import { BODY, type Failure, failingApp, failures, rest, SECRET, urlOf } from "./failures.ts";
-import { head, request, startServer } from "./peer.ts";
 
 const FAILING = 1;
 const OPEN = 2;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import type { Link } from "../fastcgi-suite/link.ts";
-import * as wire from "../fastcgi-suite/wire.ts";
+import type { Link } from "../support/link.ts";
+import * as wire from "../support/wire.ts";
 
 /** The message of all errors: it must reach nobody but the operator. */
 export const SECRET = "a secret";

@@ -11,8 +11,8 @@ import {
   serveCGI,
 } from "../../src/index.ts";
 import { Role } from "../../src/protocol/index.ts";
-import { runCGIProgram } from "./cgi-program.ts";
-import { GET, read, startFunction, startServer } from "./start.ts";
+import { runCGIProgram } from "../support/cgi-program.ts";
+import { GET, read, startFunction, startServer } from "../support/start.ts";
 
 /** What a client forges. */
 const FORGED = {

@@ -4,9 +4,9 @@ import type { IncomingMessage, Server } from "node:http";
 import { PassThrough, pipeline, Writable } from "node:stream";
 import { describe, type TestContext, test } from "node:test";
 import type { FastCGIServerOptions } from "../../src/index.ts";
-import type { Link } from "../fastcgi-suite/link.ts";
-import * as wire from "../fastcgi-suite/wire.ts";
-import { head, request, startServer } from "./peer.ts";
+import type { Link } from "../support/link.ts";
+import { head, request, startServer } from "../support/server.ts";
+import * as wire from "../support/wire.ts";
 
 const BODY = Buffer.alloc(300_000, "body ");
 const CHUNKED = [["HTTP_TRANSFER_ENCODING", "chunked"]] as const;

@@ -3,8 +3,8 @@ import type { IncomingMessage } from "node:http";
 import { Duplex, type Writable } from "node:stream";
 import { describe, test } from "node:test";
 import { createServer } from "../../src/index.ts";
-import * as wire from "../fastcgi-suite/wire.ts";
-import { request, startServer } from "./peer.ts";
+import { request, startServer } from "../support/server.ts";
+import * as wire from "../support/wire.ts";
 
 const MEBIBYTE = 1_048_576;
 const MAX_ID = 65_535;

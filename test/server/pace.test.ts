@@ -6,9 +6,9 @@ import { pipeline } from "node:stream/promises";
 import { test } from "node:test";
 import { createServer } from "../../src/index.ts";
 import { type FastCGIRecord, RecordParser, RecordType } from "../../src/protocol/index.ts";
-import * as wire from "../fastcgi-suite/wire.ts";
-import { Random } from "../fuzz/random.ts";
-import { head, request } from "./peer.ts";
+import { Random } from "../support/random.ts";
+import { head, request } from "../support/server.ts";
+import * as wire from "../support/wire.ts";
 
 /** A web server's connection that takes output, and brings input, at a random pace. */
 class UnevenConnection extends Duplex {

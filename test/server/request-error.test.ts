@@ -8,9 +8,9 @@ import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
 import { FastCGIClient } from "../../src/client/index.ts";
 import { createServer, type FastCGIServerOptions } from "../../src/index.ts";
-import * as wire from "../fastcgi-suite/wire.ts";
-import { head, request, startServer } from "./peer.ts";
-import { GET, read } from "./start.ts";
+import { head, request, startServer } from "../support/server.ts";
+import { GET, read } from "../support/start.ts";
+import * as wire from "../support/wire.ts";
 
 const index = JSON.stringify(new URL("../../src/index.ts", import.meta.url).href);
 const client = JSON.stringify(new URL("../../src/client/index.ts", import.meta.url).href);

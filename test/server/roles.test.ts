@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import test from "node:test";
 import { type AuthorizerFunction, createServer } from "../../src/index.ts";
 import { RequestRefusedError, Role } from "../../src/protocol/index.ts";
-import { GET, read, startServer } from "./start.ts";
+import { GET, read, startServer } from "../support/start.ts";
 
 const AUTHORIZER = { role: Role.AUTHORIZER };
 

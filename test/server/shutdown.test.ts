@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { FastCGIServer } from "../../src/index.ts";
-import { Link } from "../fastcgi-suite/link.ts";
-import * as wire from "../fastcgi-suite/wire.ts";
-import { head, request, startServer } from "./peer.ts";
+import { Link } from "../support/link.ts";
+import { head, request, startServer } from "../support/server.ts";
+import * as wire from "../support/wire.ts";
 
 const connections = (server: FastCGIServer): Promise<number> =>
   new Promise((resolve, reject) => {

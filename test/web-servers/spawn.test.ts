@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import test, { type TestContext } from "node:test";
 import { FastCGIClient } from "../../src/client/index.ts";
-import { read } from "../server/start.ts";
+import { read } from "../support/start.ts";
 import { startConfigured, startProgram, writeProgram } from "./configured.ts";
 import { findFreePort, makeTemporaryFolder } from "./harness.ts";
 import { skipReason } from "./target.ts";

@@ -1,6 +1,6 @@
-import type { Link } from "../link.ts";
+import type { Link } from "../../support/link.ts";
+import * as wire from "../../support/wire.ts";
 import { type Bench, check, type Section, same, section } from "../suite.ts";
-import * as wire from "../wire.ts";
 
 export const abort: Section = section("5.4", "FCGI_ABORT_REQUEST");
 const { must, should } = abort;

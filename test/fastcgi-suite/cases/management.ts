@@ -1,6 +1,6 @@
-import type { Link } from "../link.ts";
+import type { Link } from "../../support/link.ts";
+import * as wire from "../../support/wire.ts";
 import { type Bench, check, type Section, same, section } from "../suite.ts";
-import * as wire from "../wire.ts";
 
 const NAMES = ["FCGI_MAX_CONNS", "FCGI_MAX_REQS", "FCGI_MPXS_CONNS"];
 

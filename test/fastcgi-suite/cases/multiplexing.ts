@@ -1,5 +1,5 @@
+import * as wire from "../../support/wire.ts";
 import { check, type Section, same, section } from "../suite.ts";
-import * as wire from "../wire.ts";
 
 /** The empty PARAMS and the empty STDIN record: held back, they keep a request from being answered. */
 const ENDS = 16;

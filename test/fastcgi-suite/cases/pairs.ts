@@ -1,6 +1,6 @@
-import type { Answer, Link } from "../link.ts";
+import type { Answer, Link } from "../../support/link.ts";
+import * as wire from "../../support/wire.ts";
 import { type Bench, check, hex, type Section, same, section } from "../suite.ts";
-import * as wire from "../wire.ts";
 
 export const pairs: Section = section("3.4", "Name-value pairs");
 const { must, should } = pairs;

@@ -1,5 +1,5 @@
+import * as wire from "../../support/wire.ts";
 import { check, type Section, same, section } from "../suite.ts";
-import * as wire from "../wire.ts";
 
 export const begin: Section = section("5.1", "FCGI_BEGIN_REQUEST");
 

@@ -1,5 +1,5 @@
+import * as wire from "../../support/wire.ts";
 import { check, type Section, same, section } from "../suite.ts";
-import * as wire from "../wire.ts";
 
 export const response: Section = section("6.2", "Responder: CGI response (RFC 3875, 6)");
 const { must, should } = response;

@@ -1,6 +1,6 @@
-import type { Link } from "../link.ts";
+import type { Link } from "../../support/link.ts";
+import * as wire from "../../support/wire.ts";
 import { type Bench, check, type Section, same, section } from "../suite.ts";
-import * as wire from "../wire.ts";
 
 export const robustness: Section = section(
   "7",

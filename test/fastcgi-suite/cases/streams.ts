@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import type { Answer } from "../link.ts";
+import type { Answer } from "../../support/link.ts";
+import * as wire from "../../support/wire.ts";
 import { type Bench, check, type Section, same, section } from "../suite.ts";
-import * as wire from "../wire.ts";
 
 export const streams: Section = section("5.3", "FCGI_STDIN, DATA, STDOUT, STDERR");
 const { must, should } = streams;

@@ -3,8 +3,8 @@ import type { RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import { createServer, type FastCGIServer, type FastCGIServerOptions } from "../../src/index.ts";
-import { Link } from "../fastcgi-suite/link.ts";
-import * as wire from "../fastcgi-suite/wire.ts";
+import { Link } from "./link.ts";
+import * as wire from "./wire.ts";
 
 /** A server under test, and a way to connect to it as a web server would. */
 export interface Started {
