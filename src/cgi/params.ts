@@ -19,7 +19,7 @@ export type Params = Record<string, string>;
 export function decodeParams(content: Buffer, head?: RequestHead): Params {
   const params: Params = Object.create(null);
   const forwarded = head?.forwarded ?? "pass";
-  for (const [name, bytes] of decodeNameValuePairs(content)) {
+  for (const [name, bytes] of decodeNameValuePairs(content, "latin1")) {
     const isField = name.startsWith("HTTP_");
     if (isField && forwarded !== "pass" && isForwarded(keyOf(name))) continue;
     const value = decodeValue(name, bytes);

@@ -314,7 +314,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
 
   #getValues(content: string): void {
     const asked = new Map<string, string>();
-    for (const [name] of decodeNameValuePairs(Buffer.from(content, "latin1"))) {
+    for (const [name] of decodeNameValuePairs(Buffer.from(content, "latin1"), "latin1")) {
       const value = this.#limits.values.get(name);
       if (value !== undefined) asked.set(name, value);
     }

@@ -282,7 +282,7 @@ export class WebServerConnection<R> implements RecordSink {
   #onValues(content: Buffer): void {
     if (this.#questions === 0) return;
     this.#questions--;
-    this.#handler.onValues(new Map(decodeNameValuePairs(content)));
+    this.#handler.onValues(new Map(decodeNameValuePairs(content, "latin1")));
   }
 
   #endRequest(content: Buffer): void {

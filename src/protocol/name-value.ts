@@ -1,16 +1,34 @@
 import { ProtocolError } from "./errors.ts";
 
-/** Reads one name-value pair; see {@link readPairs}. */
+/**
+ * Encoding of the names and values of a name-value stream. The specification names none. `latin1` keeps every byte, one
+ * character each, as node:http does in header fields.
+ */
+export type NameValueEncoding = "utf8" | "latin1";
+
+/**
+ * Receives one name-value pair of {@link readPairs}.
+ *
+ * @param bytes the stream that was passed to `readPairs()`
+ * @param nameStart offset of the name, which ends at `valueStart`
+ * @param valueStart offset of the value
+ * @param end offset behind the value
+ */
 export type PairReader = (bytes: Uint8Array, nameStart: number, valueStart: number, end: number) => void;
 
 /**
- * Walks the pairs of a whole name-value stream; nothing is copied.
+ * Calls `read` for each pair of a complete name-value stream. Copies nothing: `read` gets offsets.
  *
- * @param read called for each pair: the name is `nameStart` to `valueStart` of `bytes`, the value `valueStart`
- *   to `end`
- * @param maxPairs where the walk ends: what is behind so many pairs is not looked at
+ * @param maxPairs stops before the pair behind so many; the rest of the stream is not validated
  * @returns the number of pairs, or `maxPairs` + 1 if there are more
- * @throws ProtocolError if a length, a name or a value ends beyond `bytes`
+ * @throws ProtocolError if a length, a name or a value ends beyond `bytes`, and whatever `read` throws
+ * @example
+ * ```ts
+ * const stream = encodeNameValuePairs([["REQUEST_METHOD", "GET"]]);
+ * readPairs(stream, (bytes, nameStart, valueStart) => {
+ *   console.log(Buffer.from(bytes.subarray(nameStart, valueStart)).toString()); // REQUEST_METHOD
+ * });
+ * ```
  * @see FastCGI 1.0, section 3.4
  */
 export function readPairs(
@@ -23,7 +41,7 @@ export function readPairs(
   let count = 0;
   while (position < total) {
     if (count === maxPairs) return count + 1;
-    // Past the end a byte is undefined and a length NaN: the comparison below is then false, as wanted.
+    // Beyond the end a byte is undefined and a length NaN, which makes the comparison with `total` false.
     let nameLength = bytes[position++]!;
     if (nameLength > 127) {
       nameLength = longLength(bytes, position - 1);
@@ -51,38 +69,57 @@ function longLength(bytes: Uint8Array, at: number): number {
 }
 
 /**
- * Decodes a whole name-value stream, one pair after the other, duplicates included.
+ * Decodes a complete name-value stream: the content of FCGI_PARAMS, FCGI_GET_VALUES or FCGI_GET_VALUES_RESULT.
+ * Repeated names are kept, in order. Reverses {@link encodeNameValuePairs} with the same `encoding`.
  *
- * Names and values are Latin-1: one character per byte.
- *
+ * @param encoding default `utf8`; `latin1` keeps bytes that are not UTF-8
  * @throws ProtocolError if a length, a name or a value ends beyond `content`
+ * @example
+ * ```ts
+ * const pairs = decodeNameValuePairs(encodeNameValuePairs([["REQUEST_METHOD", "GET"]]));
+ * console.log(pairs); // [["REQUEST_METHOD", "GET"]]
+ * ```
  * @see FastCGI 1.0, section 3.4
  */
-export function decodeNameValuePairs(content: Buffer): [name: string, value: string][] {
+export function decodeNameValuePairs(
+  content: Uint8Array,
+  encoding: NameValueEncoding = "utf8",
+): [name: string, value: string][] {
+  const buffer = Buffer.isBuffer(content)
+    ? content
+    : Buffer.from(content.buffer, content.byteOffset, content.length);
   const pairs: [string, string][] = [];
-  readPairs(content, (_bytes, nameStart, valueStart, end) => {
+  readPairs(buffer, (_bytes, nameStart, valueStart, end) => {
     pairs.push([
-      content.toString("latin1", nameStart, valueStart),
-      content.toString("latin1", valueStart, end),
+      buffer.toString(encoding, nameStart, valueStart),
+      buffer.toString(encoding, valueStart, end),
     ]);
   });
   return pairs;
 }
 
 /**
- * Encodes pairs as a name-value stream: lengths up to 127 in one byte, longer ones in four.
+ * Encodes pairs as a name-value stream. Lengths up to 127 take one byte, longer ones four.
  *
- * Strings are encoded as UTF-8; pass a Buffer as a value for other bytes.
- *
+ * @param pairs for instance an array of pairs, a `Map`, or `Object.entries()`; a value that is a `Uint8Array` is
+ *   copied as it is
+ * @param encoding of names and of values that are strings, default `utf8`; `latin1` cuts characters above U+00FF, as
+ *   `Buffer.from()` does
+ * @example
+ * ```ts
+ * const content = encodeNameValuePairs(Object.entries({ REQUEST_METHOD: "GET", REQUEST_URI: "/" }));
+ * const records = [...encodeStream(RecordType.PARAMS, 1, content), encodeStreamEnd(RecordType.PARAMS, 1)];
+ * ```
  * @see FastCGI 1.0, section 3.4
  */
 export function encodeNameValuePairs(
   pairs: Iterable<readonly [name: string, value: string | Uint8Array]>,
+  encoding: NameValueEncoding = "utf8",
 ): Buffer {
   const buffers: Uint8Array[] = [];
   for (const [name, value] of pairs) {
-    const nameBytes = Buffer.from(name);
-    const valueBytes = typeof value === "string" ? Buffer.from(value) : value;
+    const nameBytes = Buffer.from(name, encoding);
+    const valueBytes = typeof value === "string" ? Buffer.from(value, encoding) : value;
     buffers.push(encodeLengths(nameBytes.length, valueBytes.length), nameBytes, valueBytes);
   }
   return Buffer.concat(buffers);

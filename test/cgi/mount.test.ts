@@ -71,7 +71,7 @@ function paramsOf(server: string, file: string): Map<string, string> {
   for (const record of new RecordParser().push(readFileSync(new URL(`${server}/${file}.bin`, folder)))) {
     if (record.type === RecordType.PARAMS) params.push(record.content);
   }
-  return new Map(decodeNameValuePairs(Buffer.concat(params)));
+  return new Map(decodeNameValuePairs(Buffer.concat(params), "latin1"));
 }
 
 /** The requests in which SCRIPT_NAME is a mount prefix, in the configurations that the fixtures come from. */

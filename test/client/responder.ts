@@ -137,7 +137,7 @@ function receive(
   if (content.length > 0) {
     request.streams[type].push(content);
   } else if (type === RecordType.PARAMS) {
-    request.params = decodeNameValuePairs(Buffer.concat(request.streams[4]));
+    request.params = decodeNameValuePairs(Buffer.concat(request.streams[4]), "latin1");
     onRequest(request);
   } else if (type === RecordType.STDIN) {
     request.endStdin();
