@@ -1,8 +1,9 @@
 import {
+  type InputStreamType,
   KEEP_CONN,
   MAX_REQUEST_ID,
   NULL_REQUEST_ID,
-  ProtocolStatus,
+  type ProtocolStatus,
   RecordType,
   type Role,
 } from "../protocol/constants.ts";
@@ -15,6 +16,7 @@ import {
   encodeStream,
   encodeStreamEnd,
 } from "../protocol/record.ts";
+import { decodeEndRequest } from "../protocol/record-body.ts";
 import { RecordReader, type RecordSink } from "../protocol/record-reader.ts";
 import { GrowableBuffer } from "./growable-buffer.ts";
 
@@ -51,7 +53,6 @@ interface OpenRequest<R> {
 }
 
 const NO_BYTES = Buffer.alloc(0);
-const PROTOCOL_STATUSES: ReadonlySet<number> = new Set(Object.values(ProtocolStatus));
 
 /**
  * The web server's side of one FastCGI connection, without I/O.
@@ -140,14 +141,14 @@ export class WebServerConnection<R> implements RecordSink {
   }
 
   /** Encodes part of FCGI_STDIN or FCGI_DATA; nothing if the request ended or was aborted. */
-  stream(type: 5 | 8, requestId: number, content: Uint8Array): Uint8Array[] {
+  stream(type: InputStreamType, requestId: number, content: Uint8Array): Uint8Array[] {
     const open = this.#open.get(requestId);
     if (!open || open.aborted || (type === RecordType.STDIN && open.stdinEnded)) return [];
     return encodeStream(type, requestId, content);
   }
 
   /** Encodes the end of FCGI_STDIN or FCGI_DATA; nothing if the request ended or was aborted. */
-  streamEnd(type: 5 | 8, requestId: number): Uint8Array[] {
+  streamEnd(type: InputStreamType, requestId: number): Uint8Array[] {
     const open = this.#open.get(requestId);
     if (!open || open.aborted || (type === RecordType.STDIN && open.stdinEnded)) return [];
     if (type === RecordType.STDIN) open.stdinEnded = true;
@@ -288,22 +289,15 @@ export class WebServerConnection<R> implements RecordSink {
   #endRequest(content: Buffer): void {
     const open = this.#open.get(this.#requestId);
     if (!open) return;
-    const protocolStatus = content[4]!;
-    if (!isProtocolStatus(protocolStatus)) {
-      throw recordError(this.#type, `has the protocol status ${protocolStatus}`);
-    }
+    const { appStatus, protocolStatus } = decodeEndRequest(content);
     this.#open.delete(this.#requestId);
     if (open.aborted) this.#handler.onAbortConfirmed(open.request);
-    else this.#handler.onEnd(open.request, content.readUInt32BE(0), protocolStatus);
+    else this.#handler.onEnd(open.request, appStatus, protocolStatus);
   }
 }
 
 function checkLength(type: number, contentLength: number): void {
   if (contentLength !== 8) throw recordError(type, `is ${contentLength} bytes long, not 8`);
-}
-
-function isProtocolStatus(value: number): value is ProtocolStatus {
-  return PROTOCOL_STATUSES.has(value);
 }
 
 function recordError(type: number, what: string): ProtocolError {

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import net, { type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import {
+  decodeBeginRequest,
   decodeNameValuePairs,
   encodeEndRequest,
   encodeNameValuePairs,
@@ -37,8 +38,9 @@ export class ReceivedRequest {
   constructor(socket: Socket, record: FastCGIRecord) {
     this.socket = socket;
     this.requestId = record.requestId;
-    this.role = record.content.readUInt16BE(0);
-    this.keepConn = (record.content[2]! & KEEP_CONN) !== 0;
+    const { role, flags } = decodeBeginRequest(record.content);
+    this.role = role;
+    this.keepConn = (flags & KEEP_CONN) !== 0;
     this.body = new Promise((resolve) => {
       this.endStdin = () => resolve(Buffer.concat(this.streams[5]));
     });

@@ -87,3 +87,30 @@ describe("records that are written (3.3)", () => {
     }
   });
 });
+
+describe("bodies of records", () => {
+  test("are decoded as they were encoded", () => {
+    const parser = new protocol.RecordParser();
+    for (const role of [1, 2, 3, 0, 258, 65_535]) {
+      for (const flags of [0, protocol.KEEP_CONN, 255]) {
+        const [record] = parser.push(protocol.encodeBeginRequest(1, role, flags));
+        assert.deepEqual(protocol.decodeBeginRequest(record!.content), { role, flags });
+      }
+    }
+    for (const appStatus of [0, 1, 0xffff_ffff]) {
+      for (const protocolStatus of Object.values(protocol.ProtocolStatus)) {
+        const [record] = parser.push(protocol.encodeEndRequest(1, appStatus, protocolStatus));
+        assert.deepEqual(protocol.decodeEndRequest(record!.content), { appStatus, protocolStatus });
+      }
+    }
+  });
+
+  test("of another length than 8, or with an unknown protocol status, are a ProtocolError", () => {
+    for (const length of [0, 7, 9]) {
+      const body = Buffer.alloc(length);
+      assert.throws(() => protocol.decodeBeginRequest(body), protocol.ProtocolError);
+      assert.throws(() => protocol.decodeEndRequest(body), protocol.ProtocolError);
+    }
+    assert.throws(() => protocol.decodeEndRequest(bytes("00000000 04 000000")), /the protocol status 4/);
+  });
+});
