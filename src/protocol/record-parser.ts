@@ -1,38 +1,61 @@
 import { RecordReader, type RecordSink } from "./record-reader.ts";
 
-/** One whole record. */
+/** One complete record, without its padding. */
 export interface FastCGIRecord {
+  /** A {@link RecordType}, or the number of an unknown type. */
   readonly type: number;
+  /** 0 for management records. */
   readonly requestId: number;
+  /** Up to 65,535 bytes. It shares memory with the chunk that it arrived in, unless it arrived in several. */
   readonly content: Buffer;
 }
 
 /**
- * Gathers whole records from a byte stream: for tools and tests. It holds at most one record
- * (65,535 bytes of content); servers use {@link RecordReader}, which holds none.
+ * Parses a byte stream into complete records, at any split.
+ *
+ * Buffers the record that is incomplete, up to 65,535 bytes. {@link RecordReader} buffers none and allocates
+ * nothing per record.
+ *
+ * @example
+ * ```ts
+ * const parser = new RecordParser();
+ * for (const { type, requestId, content } of parser.push(encodeAbortRequest(1))) {
+ *   console.log(type, requestId, content.length); // 2 1 0
+ * }
+ * ```
+ * @see FastCGI 1.0, section 3.3
  */
-export class RecordParser implements RecordSink {
-  readonly #reader: RecordReader = new RecordReader(this);
+export class RecordParser {
+  readonly #gatherer: RecordGatherer = new RecordGatherer();
+  readonly #reader: RecordReader = new RecordReader(this.#gatherer);
+
+  /**
+   * Takes the next bytes and returns the records that they complete, possibly none.
+   *
+   * @throws ProtocolError if a record does not begin with version 1; the parser cannot be used afterwards
+   */
+  push(chunk: Buffer): FastCGIRecord[] {
+    this.#reader.push(chunk);
+    return this.#gatherer.takeRecords();
+  }
+
+  /** Whether the bytes so far end within a record. */
+  get isMidRecord(): boolean {
+    return this.#reader.isMidRecord;
+  }
+}
+
+/** Puts the pieces of records together. */
+class RecordGatherer implements RecordSink {
   #records: FastCGIRecord[] = [];
   #type = 0;
   #requestId = 0;
   #pieces: Buffer[] = [];
 
-  /**
-   * Takes the next bytes and returns the records that they complete; content is a copy or a view of `chunk`.
-   *
-   * @throws ProtocolError on bytes that are no record
-   */
-  push(chunk: Buffer): FastCGIRecord[] {
-    this.#reader.push(chunk);
+  takeRecords(): FastCGIRecord[] {
     const records = this.#records;
     this.#records = [];
     return records;
-  }
-
-  /** Whether the bytes so far end in mid-record. */
-  get isMidRecord(): boolean {
-    return this.#reader.isMidRecord;
   }
 
   onHeader(type: number, requestId: number, contentLength: number): void {

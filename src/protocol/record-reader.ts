@@ -1,55 +1,75 @@
 import { HEADER_LENGTH, VERSION_1 } from "./constants.ts";
 import { ProtocolError } from "./errors.ts";
 
-/** Receives what a {@link RecordReader} finds. */
+/**
+ * Receives the records of a {@link RecordReader}.
+ *
+ * Calls instead of event objects, because each record of each request makes some.
+ */
 export interface RecordSink {
-  /** Is called once per record, before its content. */
+  /**
+   * Called once per record, before its content; the only call for an empty record.
+   *
+   * @param type a {@link RecordType}, or the number of an unknown type
+   */
   onHeader(type: number, requestId: number, contentLength: number): void;
   /**
-   * Is called with the content of the record announced last, in as many pieces as it arrived in: bytes
-   * `start` to `end` of `chunk`; `rest` bytes of the record are still to come. Never with an empty piece.
+   * Called with the next piece of the content of the current record: bytes `start` to `end` of `chunk`, never
+   * empty. There are as many pieces as chunks that the record arrived in.
+   *
+   * @param chunk the one that was passed to `push()`
+   * @param rest bytes of the content that are still to come; 0 in the last call for a record
    */
   onContent(chunk: Buffer, start: number, end: number, rest: number): void;
 }
 
 /**
- * Cuts a byte stream into records, at any split, without gathering their content.
+ * Splits a byte stream into records and passes their content to a sink as it arrives.
  *
- * It holds at most 7 bytes (a header cut in two): content goes on to the sink as it arrives, padding is
- * skipped, reserved bytes are ignored. `contentLength` and `paddingLength` are counted apart, as their sum
- * can pass 16 bits.
+ * Buffers at most 7 bytes, of an incomplete header. Skips padding and ignores the reserved byte. Does not look at
+ * types, request ids and contents.
  *
+ * @example
+ * ```ts
+ * const reader = new RecordReader({
+ *   onHeader: (type, requestId, contentLength) => console.log(type, requestId, contentLength), // 5 1 5
+ *   onContent: (chunk, start, end) => console.log(chunk.toString("utf8", start, end)), // hello
+ * });
+ * reader.push(encodeRecord(RecordType.STDIN, 1, Buffer.from("hello")));
+ * ```
  * @see FastCGI 1.0, section 3.3
  */
 export class RecordReader {
   readonly #sink: RecordSink;
-  /** Bytes of a header that was cut by the end of a chunk. */
+  /** Bytes of a header that the end of a chunk split. Allocated with the first one. */
   #header: Uint8Array | undefined = undefined;
   #headerFilled = 0;
+  /** Bytes to come of the content, and behind it of the padding. */
   #content = 0;
   #padding = 0;
   #isStopped = false;
 
+  /** @param sink receives the records, always from within `push()` */
   constructor(sink: RecordSink) {
     this.#sink = sink;
   }
 
-  /** Whether the bytes so far end in mid-record. */
+  /** Whether the bytes so far end within a record, padding included. */
   get isMidRecord(): boolean {
     return this.#headerFilled > 0 || this.#content > 0 || this.#padding > 0;
   }
 
-  /** Makes the `push()` at hand return after the call of the sink that it is in. */
+  /** Called by the sink: makes the running `push()` return as soon as the sink does. */
   stop(): void {
     this.#isStopped = true;
   }
 
   /**
-   * Takes the next bytes of the stream. The sink may keep `chunk` or parts of it.
+   * Takes the next bytes of the stream and calls the sink for them. The sink may retain `chunk`.
    *
-   * @returns how many bytes were taken: all, unless the sink called `stop()`; the rest has to be pushed again
-   * @throws ProtocolError at the first byte that does not begin a record, and what the sink
-   *   throws; the reader is of no use afterwards
+   * @returns the number of bytes consumed: all, unless the sink called `stop()`; push the rest again
+   * @throws ProtocolError if a record does not begin with version 1, and whatever the sink throws; the reader
+   *   cannot be used afterwards
    */
   push(chunk: Buffer): number {
     const sink = this.#sink;
@@ -101,7 +121,7 @@ export class RecordReader {
   }
 }
 
-/** The usual mistakes, by their first byte: a letter begins an HTTP request, 22 a TLS handshake. */
+/** Guesses the protocol of a client that does not speak FastCGI: 22 begins a TLS handshake, a capital letter HTTP. */
 export function protocolOf(byte: number): "HTTP" | "TLS" | undefined {
   if (byte === 22) return "TLS";
   return byte > 64 && byte < 91 ? "HTTP" : undefined;

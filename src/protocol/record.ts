@@ -5,24 +5,20 @@ import {
   NULL_REQUEST_ID,
   type ProtocolStatus,
   RecordType,
-  type Role,
   type StreamType,
   VERSION_1,
 } from "./constants.ts";
 
-/** Largest content of the records we write: padded records then stay multiples of 8 bytes. */
+/** Largest content of records written here: the largest multiple of 8, so that full records need no padding. */
 const STREAM_CONTENT_LENGTH = 65528;
 const ZEROES = Buffer.alloc(8);
-
-/** Zero bytes that follow `contentLength` bytes, so that the next record begins at a multiple of 8. */
+/** Length of the padding that makes content a multiple of 8 bytes. */
 export function paddingFor(contentLength: number): number {
   return -contentLength & 7;
 }
 
 /**
- * Writes the 8 bytes of a record's header into `target` at `offset`.
- *
- * Values are not checked: this is the innermost function of the encoder.
+ * Writes the header of a record, 8 bytes, into `target` at `offset`. Checks nothing.
  *
  * @see FastCGI 1.0, section 3.3
  */
@@ -45,9 +41,14 @@ export function writeHeader(
 }
 
 /**
- * Encodes one record, zero-padded to a multiple of 8 bytes.
+ * Encodes one record, padded with zeros to a multiple of 8 bytes. Copies `content`.
  *
+ * @param type a {@link RecordType}, or any other number up to 255
  * @throws RangeError if `content` is over 65,535 bytes or `requestId` is not between 0 and 65535
+ * @example
+ * ```ts
+ * socket.write(encodeRecord(RecordType.STDIN, 1, Buffer.from("hello")));
+ * ```
  * @see FastCGI 1.0, section 3.3
  */
 export function encodeRecord(type: number, requestId: number, content: Uint8Array): Buffer {
@@ -65,12 +66,17 @@ export function encodeRecord(type: number, requestId: number, content: Uint8Arra
 /**
  * Encodes `content` as records of one stream of one request.
  *
- * Content over 65,528 bytes is split; every record is zero-padded to a multiple of 8. Empty content
- * yields no record, because an empty record would close the stream: use {@link encodeStreamEnd}.
+ * Splits content over 65,528 bytes and pads with zeros to a multiple of 8 bytes. Returns no record for empty
+ * content, because an empty record ends the stream: see {@link encodeStreamEnd}.
  *
  * @param type the stream, for instance `RecordType.STDOUT`
- * @returns buffers to be written in order; they share memory with `content`
+ * @returns buffers to write in order; they share memory with `content`
  * @throws RangeError if `requestId` is not between 1 and 65535
+ * @example
+ * ```ts
+ * for (const buffer of encodeStream(RecordType.STDOUT, 1, Buffer.from("Status: 204\r\n\r\n"))) socket.write(buffer);
+ * socket.write(encodeStreamEnd(RecordType.STDOUT, 1));
+ * ```
  * @see FastCGI 1.0, sections 3.3 and 8
  */
 export function encodeStream(type: StreamType, requestId: number, content: Uint8Array): Uint8Array[] {
@@ -91,6 +97,10 @@ export function encodeStream(type: StreamType, requestId: number, content: Uint8
  * Encodes the empty record that ends a stream.
  *
  * @throws RangeError if `requestId` is not between 1 and 65535
+ * @example
+ * ```ts
+ * socket.write(encodeStreamEnd(RecordType.STDIN, 1));
+ * ```
  * @see FastCGI 1.0, section 3.3
  */
 export function encodeStreamEnd(type: StreamType, requestId: number): Buffer {
@@ -99,13 +109,18 @@ export function encodeStreamEnd(type: StreamType, requestId: number): Buffer {
 }
 
 /**
- * Encodes FCGI_BEGIN_REQUEST.
+ * Encodes FCGI_BEGIN_REQUEST, with which a web server begins a request.
  *
- * @param flags `KEEP_CONN` or 0
+ * @param role a {@link Role}, or any other number up to 65,535
+ * @param flags {@link KEEP_CONN} or 0
  * @throws RangeError if `requestId` is not between 1 and 65535
+ * @example
+ * ```ts
+ * socket.write(encodeBeginRequest(1, Role.RESPONDER, KEEP_CONN));
+ * ```
  * @see FastCGI 1.0, section 5.1
  */
-export function encodeBeginRequest(requestId: number, role: Role | number, flags: number): Buffer {
+export function encodeBeginRequest(requestId: number, role: number, flags: number): Buffer {
   checkRequestId(requestId, 1);
   return encodeRecord(
     RecordType.BEGIN_REQUEST,
@@ -114,7 +129,7 @@ export function encodeBeginRequest(requestId: number, role: Role | number, flags
   );
 }
 
-/** Writes FCGI_END_REQUEST, 16 bytes, into `target` at `offset`. */
+/** Writes FCGI_END_REQUEST, 16 bytes, into `target` at `offset`. Checks nothing. */
 export function writeEndRequest(
   target: Uint8Array,
   offset: number,
@@ -134,10 +149,14 @@ export function writeEndRequest(
 }
 
 /**
- * Encodes FCGI_END_REQUEST.
+ * Encodes FCGI_END_REQUEST, with which an application ends a request.
  *
- * @param appStatus exit status of the request, as of a CGI program: 32 bits
+ * @param appStatus exit status, as of a CGI program: 32 bits
  * @throws RangeError if `requestId` is not between 1 and 65535
+ * @example
+ * ```ts
+ * socket.write(encodeEndRequest(1, 0, ProtocolStatus.REQUEST_COMPLETE));
+ * ```
  * @see FastCGI 1.0, section 5.5
  */
 export function encodeEndRequest(
@@ -152,9 +171,13 @@ export function encodeEndRequest(
 }
 
 /**
- * Encodes FCGI_ABORT_REQUEST.
+ * Encodes FCGI_ABORT_REQUEST, with which a web server aborts a request.
  *
  * @throws RangeError if `requestId` is not between 1 and 65535
+ * @example
+ * ```ts
+ * socket.write(encodeAbortRequest(1));
+ * ```
  * @see FastCGI 1.0, section 5.4
  */
 export function encodeAbortRequest(requestId: number): Buffer {
@@ -163,8 +186,13 @@ export function encodeAbortRequest(requestId: number): Buffer {
 }
 
 /**
- * Encodes FCGI_UNKNOWN_TYPE, the answer to a management record of unknown type.
+ * Encodes FCGI_UNKNOWN_TYPE, the response to a management record of an unknown type.
  *
+ * @param type the unknown type
+ * @example
+ * ```ts
+ * socket.write(encodeUnknownType(200));
+ * ```
  * @see FastCGI 1.0, section 4.2
  */
 export function encodeUnknownType(type: number): Buffer {
