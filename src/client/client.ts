@@ -1,4 +1,5 @@
 import { CGIHeadParser } from "../cgi/cgi-head.ts";
+import { type FastCGITarget, readConnectTarget } from "../listen/address.ts";
 import { argumentError } from "../listen/argument-error.ts";
 import { ValueName } from "../protocol/constants.ts";
 import { ConnectionClosedError } from "../protocol/errors.ts";
@@ -7,7 +8,6 @@ import { Exchange, type RequestOptions, type RequestParams } from "./client-requ
 import { checkOptions, type OptionKinds } from "./options.ts";
 import { ConnectionPool, type PoolOptions } from "./pool.ts";
 import { FastCGIResponse, type RawFastCGIResponse } from "./response.ts";
-import { connectOptions, type FastCGITarget } from "./target.ts";
 
 /** Options of a {@link FastCGIClient}. */
 export interface FastCGIClientOptions extends PoolOptions {
@@ -56,7 +56,7 @@ export class FastCGIClient {
   constructor(target: FastCGITarget, options: FastCGIClientOptions = {}) {
     checkOptions("FastCGIClient", options, CLIENT_OPTIONS);
     this.#options = options;
-    this.#pool = new ConnectionPool(connectOptions(target), options);
+    this.#pool = new ConnectionPool(readConnectTarget(target), options);
   }
 
   /**

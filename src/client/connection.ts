@@ -1,9 +1,9 @@
-import net, { type NetConnectOpts, type Socket } from "node:net";
+import net, { type Socket } from "node:net";
 import { WebServerConnection, type WebServerHandler } from "../connection/web-server.ts";
+import { type Address, describeAddress } from "../listen/address.ts";
 import type { ProtocolStatus } from "../protocol/constants.ts";
 import { ConnectionClosedError, FastCGIError } from "../protocol/errors.ts";
 import type { Exchange } from "./client-request.ts";
-import { describeTarget } from "./target.ts";
 
 /** Time in ms that an application has to confirm FCGI_ABORT_REQUEST before its connection is destroyed. */
 const ABORT_TIMEOUT_MS = 1000;
@@ -37,9 +37,9 @@ export class ClientConnection implements WebServerHandler<Exchange> {
   #abortTimer: NodeJS.Timeout | undefined;
   #valuesListener: ((values: Map<string, string>) => void) | undefined;
 
-  constructor(target: NetConnectOpts, owner: ConnectionOwner) {
+  constructor(target: Address, owner: ConnectionOwner) {
     this.#owner = owner;
-    this.#name = describeTarget(target);
+    this.#name = describeAddress(target);
     this.#socket = net.connect(target);
     this.#socket.setNoDelay(true);
     this.#socket.on("data", (chunk) => this.#onData(chunk));

@@ -1,6 +1,7 @@
 import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { type MountedRequest, mountPrefix, type Param, writeRequestParams } from "../cgi/request-params.ts";
+import type { FastCGITarget } from "../listen/address.ts";
 import { ProtocolStatus } from "../protocol/constants.ts";
 import { LimitError, RequestRefusedError, ResponseError, TimeoutError } from "../protocol/errors.ts";
 import { FastCGIClient } from "./client.ts";
@@ -10,7 +11,6 @@ import { destroyResponse, drain, isBodiless, sendBody, sendHead } from "./gatewa
 import { http2Stream } from "./http2-stream.ts";
 import type { FastCGIResponse } from "./response.ts";
 import { rethrow } from "./rethrow.ts";
-import type { FastCGITarget } from "./target.ts";
 
 /** Local redirects that one request may lead to (RFC 3875, 6.2.2). */
 const MAX_REDIRECTS = 10;

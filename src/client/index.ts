@@ -1,6 +1,7 @@
 /** The web server's side: a client for FastCGI applications, and a gateway from HTTP to them. */
 export type { CGIHead } from "../cgi/cgi-head.ts";
 export type { ExtraParams, MountedRequest, SiteOptions } from "../cgi/request-params.ts";
+export type { FastCGITarget } from "../listen/address.ts";
 export { FastCGIClient, type FastCGIClientOptions } from "./client.ts";
 export type { RequestOptions, RequestParams } from "./client-request.ts";
 export { createGateway, type Gateway } from "./gateway.ts";
@@ -13,4 +14,3 @@ export {
   type RequestEnd,
   type ResponseHeaders,
 } from "./response.ts";
-export type { FastCGITarget } from "./target.ts";

@@ -1,9 +1,8 @@
-import type { NetConnectOpts } from "node:net";
+import { type Address, describeAddress } from "../listen/address.ts";
 import { ValueName } from "../protocol/constants.ts";
 import { ConnectionClosedError, LimitError, TimeoutError } from "../protocol/errors.ts";
 import type { Exchange, ExchangeOwner } from "./client-request.ts";
 import { ClientConnection, type ConnectionOwner } from "./connection.ts";
-import { describeTarget } from "./target.ts";
 
 /** Requests that we have open at once on one multiplexed connection, whatever the application allows. */
 const MAX_MULTIPLEXED = 100;
@@ -32,7 +31,7 @@ export interface PoolOptions {
 
 /** The connections to one application, and the requests that wait for one. */
 export class ConnectionPool implements ConnectionOwner, ExchangeOwner {
-  readonly #target: NetConnectOpts;
+  readonly #target: Address;
   readonly #idleTimeoutMs: number;
   readonly #maxWaiting: number;
   readonly #connections: Set<ClientConnection> = new Set();
@@ -48,7 +47,7 @@ export class ConnectionPool implements ConnectionOwner, ExchangeOwner {
   #isAsking = false;
   #isClosed = false;
 
-  constructor(target: NetConnectOpts, options: PoolOptions) {
+  constructor(target: Address, options: PoolOptions) {
     this.#target = target;
     this.#idleTimeoutMs = options.idleTimeoutMs ?? 10000;
     this.#maxConnections = options.maxConnections ?? 100;
@@ -136,7 +135,7 @@ export class ConnectionPool implements ConnectionOwner, ExchangeOwner {
       this.#questions.add(connection);
       if (timeoutMs > 0) {
         timer = setTimeout(() => {
-          const message = `${describeTarget(this.#target)} did not answer FCGI_GET_VALUES within ${timeoutMs} ms`;
+          const message = `${describeAddress(this.#target)} did not answer FCGI_GET_VALUES within ${timeoutMs} ms`;
           connection.destroy(new TimeoutError(message));
         }, timeoutMs);
       }

@@ -1,5 +1,5 @@
 import type { ListenOptions } from "node:net";
-import { LOOPBACK, readAddress, readPort } from "./address.ts";
+import { isPlainObject, LOOPBACK, readAddress, readPort } from "./address.ts";
 import { argumentError, describeValue } from "./argument-error.ts";
 import { inheritedSocket } from "./inherited-socket.ts";
 import { isFilePath } from "./unix-socket.ts";
@@ -55,13 +55,12 @@ export function readListenArguments(args: readonly unknown[]): ListenCall {
     const host = "port" in address && typeof second === "string" && second !== "" ? { host: second } : {};
     return { options: { ...address, ...host, ...backlog }, listener };
   }
-  const isHandle = typeof first !== "object" || "_handle" in first || !isPlain(first);
+  const isHandle = typeof first !== "object" || "_handle" in first || !isOptions(first);
   return { options: isHandle ? undefined : readTarget(first as FastCGIListenOptions), listener };
 }
 
-function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null || "port" in value || "path" in value;
+function isOptions(value: object): boolean {
+  return isPlainObject(value) || "port" in value || "path" in value;
 }
 
 /**

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import net from "node:net";
 import test from "node:test";
 import { createGateway, FastCGIClient, overFastCGI } from "../../src/client/index.ts";
-import { connectOptions } from "../../src/client/target.ts";
+import { readConnectTarget } from "../../src/listen/address.ts";
 import { readTarget } from "../../src/listen/target.ts";
 
 /** Calls with what TypeScript would not let through. */
@@ -11,14 +11,14 @@ function make(target: unknown, options?: unknown): unknown {
 }
 
 test("reads a port, a string of digits, a path and objects", () => {
-  assert.deepEqual(connectOptions(9000), { port: 9000, host: "127.0.0.1" });
-  assert.deepEqual(connectOptions("9000"), { port: 9000, host: "127.0.0.1" });
-  assert.deepEqual(connectOptions({ port: "9000" }), { port: 9000, host: "127.0.0.1" });
-  assert.deepEqual(connectOptions({ port: 9000, host: undefined }), { port: 9000, host: "127.0.0.1" });
-  assert.deepEqual(connectOptions({ port: 9000, host: "[::1]" }), { port: 9000, host: "::1" });
-  assert.deepEqual(connectOptions("/run/app.sock"), { path: "/run/app.sock" });
-  assert.deepEqual(connectOptions("app.sock"), { path: "app.sock" });
-  assert.deepEqual(connectOptions({ path: "/run/app.sock", port: undefined }), { path: "/run/app.sock" });
+  assert.deepEqual(readConnectTarget(9000), { port: 9000, host: "127.0.0.1" });
+  assert.deepEqual(readConnectTarget("9000"), { port: 9000, host: "127.0.0.1" });
+  assert.deepEqual(readConnectTarget({ port: "9000" }), { port: 9000, host: "127.0.0.1" });
+  assert.deepEqual(readConnectTarget({ port: 9000, host: undefined }), { port: 9000, host: "127.0.0.1" });
+  assert.deepEqual(readConnectTarget({ port: 9000, host: "[::1]" }), { port: 9000, host: "::1" });
+  assert.deepEqual(readConnectTarget("/run/app.sock"), { path: "/run/app.sock" });
+  assert.deepEqual(readConnectTarget("app.sock"), { path: "app.sock" });
+  assert.deepEqual(readConnectTarget({ path: "/run/app.sock", port: undefined }), { path: "/run/app.sock" });
 });
 
 test("reads every text as the server reads it", () => {
@@ -33,7 +33,7 @@ test("reads every text as the server reads it", () => {
       }
     };
     assert.deepEqual(
-      read((text) => connectOptions(text) as object),
+      read((text) => readConnectTarget(text) as object),
       read(readTarget),
       text,
     );
