@@ -1,34 +1,39 @@
 import { BlockList, isIP, type Server, Socket } from "node:net";
-import { rethrowApart } from "../http/request-failure.ts";
 import { argumentError, describeValue } from "./argument-error.ts";
 
-/** Addresses (`192.0.2.1`, `2001:db8::1`) and networks (`192.0.2.0/24`, `2001:db8::/32`), or a list of Node's own. */
+/**
+ * The addresses that may connect: an array of addresses (`192.0.2.1`, `2001:db8::1`) and networks (`192.0.2.0/24`,
+ * `2001:db8::/32`), or a `net.BlockList`, whose entries are the ones allowed.
+ */
 export type AllowedAddresses = readonly string[] | BlockList;
 
-/** Says whether a web server may connect from an address. */
+/** Returns whether a web server may connect from an address. */
 type AddressFilter = (address: string) => boolean;
-/** Says why a connection is refused; undefined if it is not. */
+/** Returns why a connection is refused, or undefined if it is accepted. */
 export type ConnectionFilter = (socket: Socket) => string | undefined;
 
 /**
- * Makes the filter of a server's connections. It looks at the address of each; that costs a system call, so that there
- * is no filter where everybody may connect.
+ * Creates the filter of a server's connections. Looking up the remote address costs a system call per connection, so
+ * there is no filter if every address may connect.
  *
- * A connection without an address is refused if it may be TCP's: that of a peer that has reset it already. Let through
- * are those of a server that listens on a unix socket, and what a program itself passes to `emit("connection")` and is
- * no `net.Socket`: it has no address to ask for, and the program vouches for it.
+ * A TCP connection without a remote address is refused: the web server reset it before it was accepted. Connections to
+ * a unix socket are accepted, and so are streams other than `net.Socket` that a program passes to
+ * `emit("connection")`; neither has an address.
  *
- * @param option `allowedAddresses`
- * @param variable value of FCGI_WEB_SERVER_ADDRS
- * @returns undefined if everybody may connect
- * @throws TypeError if an entry is no address
+ * @param option the option `allowedAddresses`
+ * @param variable the value of FCGI_WEB_SERVER_ADDRS
+ * @param onError is called with exceptions of a BlockList that the application passed; the connection is refused
+ * @returns undefined if every address may connect
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE` if an entry is no address
+ * @see FastCGI 1.0, section 3.2
  */
 export function createConnectionFilter(
   server: Server,
   option: AllowedAddresses | undefined,
   variable: string | undefined,
+  onError: (error: unknown) => void,
 ): ConnectionFilter | undefined {
-  const isAllowed = createAddressFilter(option, variable);
+  const isAllowed = createAddressFilter(option, variable, onError);
   if (isAllowed === undefined) return undefined;
   return (socket) => {
     const { remoteAddress } = socket;
@@ -45,20 +50,19 @@ export function createConnectionFilter(
 
 function mayBeTCP(server: Server, socket: Socket): boolean {
   if (!(socket instanceof Socket)) return false;
-  // Of a descriptor that is a unix socket, Node knows no name.
+  // address() returns a string for a unix socket, and null for an inherited one.
   if (server.listening) return typeof server.address() === "object" && server.address() !== null;
-  // From elsewhere. Its own side of TCP has an address still, unless it is closed.
+  // Passed by a program. The local address of a TCP socket is known until the socket is closed.
   return socket.destroyed || socket.localAddress !== undefined;
 }
 
 /**
- * Makes one filter of the option and of FCGI_WEB_SERVER_ADDRS: where both are given, an address has to be in both.
- *
- * @see FastCGI 1.0, section 3.2
+ * Creates one filter from the option and FCGI_WEB_SERVER_ADDRS. If both are given, an address must be in both.
  */
 function createAddressFilter(
   option: AllowedAddresses | undefined,
   variable: string | undefined,
+  onError: (error: unknown) => void,
 ): AddressFilter | undefined {
   const lists: BlockList[] = [];
   if (option !== undefined) {
@@ -70,14 +74,14 @@ function createAddressFilter(
   }
   if (lists.length === 0) return undefined;
   return (remoteAddress) => {
-    // What IPv4 looks like to a socket that takes both.
+    // A dual-stack socket reports IPv4 addresses as IPv4-mapped IPv6 addresses.
     const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/i, "");
     const family = isIP(address) === 6 ? "ipv6" : "ipv4";
     try {
       return lists.every((list) => list.check(address, family));
     } catch (error) {
-      // A list of the application's own: who cannot be looked up is not let in.
-      rethrowApart(error);
+      // The application passed the list; an address that cannot be looked up is refused.
+      onError(error);
       return false;
     }
   };

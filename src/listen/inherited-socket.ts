@@ -1,14 +1,15 @@
 import { fstatSync, readFileSync, readlinkSync } from "node:fs";
-import { LISTENSOCK_FILENO } from "../protocol/constants.ts";
 
-/** First descriptor that systemd passes. */
+/** Descriptor of the listening socket that a web server passes (FastCGI 1.0, 2.2: FCGI_LISTENSOCK_FILENO). */
+const WEB_SERVER_FD = 0;
+/** First descriptor that systemd passes (sd_listen_fds(3)). */
 const LISTEN_FDS_START = 3;
 
 /**
- * Whether a descriptor is a socket that listens; undefined where the system does not tell (it is a socket then).
+ * Returns whether a descriptor is a listening socket, or undefined if the system cannot tell and it is a socket.
  *
- * Node cannot ask for SO_ACCEPTCONN, and trying to listen would close a descriptor that is none: Linux tells in
- * its tables of sockets.
+ * Node.js cannot read SO_ACCEPTCONN, and `listen()` closes a descriptor that is no listening socket. On Linux the
+ * state is in /proc/self/net.
  */
 export function isListening(fd: number): boolean | undefined {
   let inode: string | undefined;
@@ -19,7 +20,7 @@ export function isListening(fd: number): boolean | undefined {
     if (isErrorWithCode(error, "EBADF")) return false;
   }
   if (inode === undefined) return undefined;
-  // Columns: flags (SO_ACCEPTCON is 10000) and inode; state (0A is LISTEN) and inode.
+  // unix: column 3 holds the flags (SO_ACCEPTCON is 10000), 6 the inode; tcp: 3 the state (0A is LISTEN), 9 the inode.
   const isFound = (table: string, flag: number, set: RegExp, column: number): boolean | undefined => {
     const line = linesOf(table).find((columns) => columns[column] === inode);
     return line && set.test(line[flag] ?? "");
@@ -36,23 +37,24 @@ function linesOf(table: string): string[][] {
   }
 }
 
-/** Whether the process was started as an ordinary CGI program: for one request, on stdin and stdout. */
+/** Returns whether the process was started as a CGI program: for one request, on stdin and stdout. */
 export function isCGIProcess(env: NodeJS.ProcessEnv = process.env): boolean {
   if (env.GATEWAY_INTERFACE === undefined || env.REQUEST_METHOD === undefined) return false;
-  return isListening(LISTENSOCK_FILENO) !== true;
+  return isListening(WEB_SERVER_FD) !== true;
 }
 
 /**
- * Finds the listening socket that the process was given: descriptor 0 (FastCGI 1.0, 2.2: lighttpd, mod_fcgid,
- * h2o, spawn-fcgi), or one of systemd's.
+ * Returns the descriptor of the listening socket that the process inherited: descriptor 0 from a web server or
+ * spawn-fcgi, or a socket of systemd.
  *
- * @param name the socket's name in LISTEN_FDNAMES, where systemd passes several
- * @returns the descriptor; undefined if there is none
- * @throws TypeError if systemd passes several and `name` names none of them
+ * @param name of the socket in LISTEN_FDNAMES, if systemd passes several
+ * @returns undefined if there is none
+ * @throws TypeError if systemd passes several and `name` is none of them
+ * @see FastCGI 1.0, section 2.2; sd_listen_fds(3)
  */
 export function inheritedSocket(name?: string, env: NodeJS.ProcessEnv = process.env): number | undefined {
-  if (name === undefined && isListening(LISTENSOCK_FILENO) === true) return LISTENSOCK_FILENO;
-  // The variables are inherited by processes that they are not for.
+  if (name === undefined && isListening(WEB_SERVER_FD) === true) return WEB_SERVER_FD;
+  // Child processes inherit the variables, too; LISTEN_PID names the process that they are for.
   const count = env.LISTEN_PID === String(process.pid) ? Number(env.LISTEN_FDS) : 0;
   const names = (env.LISTEN_FDNAMES ?? "").split(":").slice(0, count);
   if (name !== undefined) {

@@ -1,6 +1,6 @@
 import type { Server } from "node:net";
 import { isListening } from "./inherited-socket.ts";
-import { failure } from "./socket-access.ts";
+import { listenError } from "./socket-access.ts";
 import { type ListenArguments, readListenArguments } from "./target.ts";
 import {
   bindInPrimary,
@@ -11,14 +11,14 @@ import {
 } from "./unix-socket.ts";
 
 /**
- * Carries out `server.listen(...args)`.
+ * Implements `server.listen(...args)`. Errors of system calls become an `error` event, as in node:net.
  *
- * @param listen is the method of node:net
- * @throws TypeError or RangeError if the arguments name no target, and Node's own ERR_SERVER_ALREADY_LISTEN; what
- *   the system refuses becomes an `error` event, as of node:net
+ * @param listen calls `listen()` of node:net
+ * @throws TypeError or RangeError with a code of Node.js if the arguments are no target, and
+ *   `ERR_SERVER_ALREADY_LISTEN`
  */
 export function listenOn(server: Server, args: ListenArguments, listen: (args: unknown[]) => void): void {
-  // Node refuses a server that listens, before it looks at anything else.
+  // Node.js throws ERR_SERVER_ALREADY_LISTEN before it reads the arguments.
   const { options, listener } = server.listening ? {} : readListenArguments(args);
   if (options === undefined) {
     listen(args);
@@ -56,7 +56,7 @@ function orEmitError(server: Server, action: () => void): void {
   }
 }
 
-/** Errors of the system become an event, and the server does not listen; others are the caller's. */
+/** Emits an error of a system call as an event and stops listening; throws any other. */
 function failLater(server: Server, error: unknown): void {
   if (!(error instanceof Error && "syscall" in error)) throw error;
   if (server.listening) server.close();
@@ -65,8 +65,8 @@ function failLater(server: Server, error: unknown): void {
 
 function checkDescriptor(fd: number): void {
   if (isListening(fd) !== false) return;
-  throw failure(
+  throw listenError(
     "ENOTSOCK",
-    `cannot listen on descriptor ${fd}: it is no listening socket. Have a web server, spawn-fcgi or systemd start the program, or give a port or a path`,
+    `cannot listen on descriptor ${fd}: it is not a listening socket. Have a web server, spawn-fcgi or systemd start the program, or give a port or a path`,
   );
 }

@@ -3,18 +3,18 @@ import type { Server } from "node:http";
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 /**
- * Closes a server on SIGTERM or SIGINT: it stops listening, running requests finish, then the process ends with
- * status 0. A second signal ends it at once, as if nobody had listened.
+ * Closes a server on SIGTERM or SIGINT: it stops listening, finishes open requests, then the process exits with
+ * status 0. A second signal has its default effect: it ends the process at once.
  */
 export function closeOnSignals(server: Server): void {
-  const forget = (): void => {
+  const removeListeners = (): void => {
     for (const signal of SIGNALS) process.removeListener(signal, close);
   };
   const close = (): void => {
-    forget();
-    // After the listeners of `close`, which may have something to put away.
+    removeListeners();
+    // setImmediate() lets other listeners of `close` clean up first.
     server.close(() => setImmediate(() => process.exit()));
   };
   for (const signal of SIGNALS) process.on(signal, close);
-  server.once("close", forget);
+  server.once("close", removeListeners);
 }

@@ -19,20 +19,21 @@ export interface SocketAccess {
   readonly group?: string | number | undefined;
 }
 
-/** {@link SocketAccess} as the system wants it. */
+/** {@link SocketAccess} with numeric ids, as system calls take it. */
 export interface SocketPermissions {
   readonly mode: number | undefined;
   readonly uid: number | undefined;
   readonly gid: number | undefined;
 }
 
-/** Opens nothing but the place in the file system; Node has no name for it. */
+/** open(2): refers to a path without opening the file. `fs.constants` lacks it. */
 const O_PATH = 0o10000000;
 
 /**
- * Looks up the names.
+ * Checks the mode, and looks up the ids of owner and group.
  *
- * @throws RangeError or TypeError if the mode is none, or owner or group are not known
+ * @throws RangeError `ERR_OUT_OF_RANGE` if the mode is out of range
+ * @throws TypeError if the mode is no number, or owner or group is unknown
  */
 export function readAccess({ mode, owner, group }: SocketAccess): SocketPermissions {
   if (mode !== undefined) {
@@ -53,7 +54,7 @@ export function readAccess({ mode, owner, group }: SocketAccess): SocketPermissi
   };
 }
 
-/** Node has no getpwnam(): the files know the users that services run as. */
+/** Node.js has no getpwnam(3). The files list the local users, and services run as local users. */
 function readId(file: string, kind: string, name: string | number | undefined): number | undefined {
   if (name === undefined) return undefined;
   if (typeof name === "number" && Number.isInteger(name) && name >= 0) return name;
@@ -77,13 +78,13 @@ function readId(file: string, kind: string, name: string | number | undefined): 
 }
 
 /**
- * Sets owner, group and mode of a unix socket that this process has just bound, in this order, so that nobody may
- * connect who may not in the end.
+ * Sets owner, group and mode of a unix socket that this process has just bound. The mode comes last, so that no
+ * user can connect whom the final permissions exclude.
  *
- * By a descriptor of the socket, after a look at it: whoever may write to its folder could put a link in its
- * place, and have another file given away.
+ * Works on a descriptor whose file is checked first. By path, a user with write permission for the folder could put a
+ * link there, and another file would change its owner.
  *
- * @throws Error with `code` EPERM if that is not permitted, or something else is at the path by now
+ * @throws Error with `code` EPERM if that is not permitted, or the file was replaced
  */
 export function setAccess(path: string, { mode, uid, gid }: SocketPermissions): void {
   const isLinux = process.platform === "linux";
@@ -91,7 +92,10 @@ export function setAccess(path: string, { mode, uid, gid }: SocketPermissions): 
   try {
     const stats = fd === undefined ? lstatSync(path) : fstatSync(fd);
     if (!isOwn(stats)) {
-      throw failure("EPERM", `cannot listen on ${path}: it was replaced before its owner and mode were set`);
+      throw listenError(
+        "EPERM",
+        `cannot listen on ${path}: it was replaced before its owner and mode were set`,
+      );
     }
     if (uid !== undefined || gid !== undefined) {
       try {
@@ -100,7 +104,7 @@ export function setAccess(path: string, { mode, uid, gid }: SocketPermissions): 
         else chownSync(`/proc/self/fd/${fd}`, owner, group);
       } catch (error) {
         if (!(error instanceof Error && "syscall" in error)) throw error;
-        throw failure(
+        throw listenError(
           "EPERM",
           `owner and group of ${path} cannot be set to ${uid ?? stats.uid} and ${gid ?? stats.gid}: only root may, or a member of the group`,
         );
@@ -112,12 +116,12 @@ export function setAccess(path: string, { mode, uid, gid }: SocketPermissions): 
   }
 }
 
-/** A second name would be that of another's socket, linked to here. */
+/** A socket with a second name could be a hard link to the socket of another user. */
 function isOwn(stats: Stats): boolean {
   return stats.isSocket() && stats.nlink === 1;
 }
 
-/** Makes the error of a socket that cannot be listened on, for an `error` event. */
-export function failure(code: string, message: string): Error {
+/** Returns the error of a failed `listen()` as node:net reports it: with `code` and `syscall`. */
+export function listenError(code: string, message: string): Error {
   return Object.assign(new Error(message), { code, syscall: "listen" });
 }

@@ -3,21 +3,20 @@ import { statSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { basename, dirname } from "node:path";
 
-/** Milliseconds to wait for another process that is about to listen on the same path. */
+/** Time to wait for another process that is about to listen on the same path. */
 const MAX_WAIT = 10_000;
 const INTERVAL = 10;
 
 /**
- * Runs `action` while no other process of this library, or thread of this one, does so for the same path.
+ * Runs `action` while no other process or thread that uses this library runs one for the same path.
  *
- * Looking at a socket, finding its server dead and removing it are several system calls, between which another
- * process can put a living socket in its place; and a socket is not to be told from a dead one between its
- * `bind()` and its `listen()`. So all of that needs a lock, and one that goes with its process. Node has no
- * `flock()`: on Linux it is a socket with an abstract name, which only one process can have.
+ * Replacing a dead socket takes several system calls (connect, unlink, bind), and another process can bind a new
+ * socket between them. A socket that is bound but does not listen yet also looks dead. The lock must vanish when its
+ * process dies; Node.js has no flock(2), so it is a unix socket with an abstract name, which one process can bind.
  *
- * What remains: the lock holds within one network namespace, and on Linux. Where it cannot be had (another
- * system, a sandbox that forbids abstract names, somebody who keeps the name for more than 10 s), `action` runs
- * without it, as a service must not be kept from starting.
+ * The lock exists on Linux only, and holds within one network namespace. If it cannot be acquired (a sandbox forbids
+ * abstract names, or another process keeps the name for more than 10 s), `action` runs without it: a service must
+ * start.
  */
 export function withSocketLock<T>(path: string, action: () => T): T {
   const lock = process.platform === "linux" ? acquire(lockName(path)) : undefined;
@@ -28,7 +27,7 @@ export function withSocketLock<T>(path: string, action: () => T): T {
   }
 }
 
-/** The same for all ways to write the path. */
+/** Returns one name for all spellings of a path. */
 function lockName(path: string): string {
   const folder = statSync(dirname(path), { bigint: true, throwIfNoEntry: false });
   const place = folder === undefined ? dirname(path) : `${folder.dev}:${folder.ino}`;
@@ -45,14 +44,14 @@ function acquire(name: string): Server | undefined {
     const lock = bind(name);
     if (lock !== undefined || Date.now() > deadline) return lock;
     const other = bind(`\0serve-fastcgi/${randomUUID()}`);
-    if (other === undefined) return undefined; // no name can be had
+    if (other === undefined) return undefined; // abstract names are not available
     other.close();
     Atomics.wait(sleeper, 0, 0, INTERVAL);
   }
 }
 
 function bind(path: string): Server | undefined {
-  // Its error is told by `listening`, at once; the event comes later.
+  // `listening` shows a failure at once; the `error` event comes later.
   const server = createServer((socket) => socket.destroy()).on("error", () => {});
   server.listen({ path, exclusive: true });
   return server.listening ? server : undefined;

@@ -4,24 +4,25 @@ import { argumentError, describeValue } from "./argument-error.ts";
 import { inheritedSocket } from "./inherited-socket.ts";
 import { isFilePath } from "./unix-socket.ts";
 
-/** Where and how to listen: `net.ListenOptions`, and these. The default host is 127.0.0.1. */
+/** Options of `listen()`: those of `net.Server`, and access to unix sockets. The default host is 127.0.0.1. */
 export interface FastCGIListenOptions extends ListenOptions {
-  /** Descriptor of a socket that is listening already. */
+  /** Descriptor of a socket that already listens. */
   fd?: number | undefined;
-  /** Name of a socket of systemd's (`FileDescriptorName=`), where it passes several. */
+  /** Name of the socket of systemd to listen on (`FileDescriptorName=`), if systemd passes several. */
   fdName?: string | undefined;
   /**
-   * Permissions of a unix socket, for instance `0o660`. Others may connect from the first instant on, or never.
-   * @defaultValue what the umask of the process leaves
+   * Permissions of a unix socket, such as `0o660`. They hold from the moment the socket exists.
+   *
+   * @defaultValue determined by the umask of the process
    */
   mode?: number | undefined;
-  /** Owner of a unix socket: a name or a number. Only root may set it. */
+  /** Owner of a unix socket: a name or a numeric id. Only root can set it. */
   owner?: string | number | undefined;
-  /** Group of a unix socket, for instance that of the web server: a name or a number. */
+  /** Group of a unix socket, usually the group of the web server: a name or a numeric id. */
   group?: string | number | undefined;
 }
 
-/** The arguments of `server.listen()`, and {@link FastCGIListenOptions}. */
+/** Arguments of `server.listen()`: those of `net.Server`, where options are {@link FastCGIListenOptions}. */
 export type ListenArguments =
   | [port?: Port, host?: string | undefined, backlog?: number | undefined, listener?: Listener]
   | [port?: Port, host?: string | undefined, listener?: Listener]
@@ -34,14 +35,18 @@ export type ListenArguments =
 type Port = number | string | undefined;
 type Listener = (() => void) | undefined;
 
-/** What {@link readListenArguments} makes of them. */
+/** Result of {@link readListenArguments}. */
 export interface ListenCall {
-  /** Undefined for a handle, which is Node's affair. */
+  /** Undefined for a handle: node:net reads it. */
   readonly options: FastCGIListenOptions | undefined;
   readonly listener: (() => void) | undefined;
 }
 
-/** Reads the arguments of `server.listen()` as node:net does, but for loopback in the place of all addresses. */
+/**
+ * Reads the arguments of `server.listen()` as node:net does, except that the default host is loopback.
+ *
+ * @throws as {@link readTarget}
+ */
 export function readListenArguments(args: readonly unknown[]): ListenCall {
   const last = args.at(-1);
   const listener = typeof last === "function" ? (last as () => void) : undefined;
@@ -64,13 +69,10 @@ function isOptions(value: object): boolean {
 }
 
 /**
- * Completes a target: a port or a path as options, no target as the socket that the process was given, or
- * `fcgi.sock` in the current folder.
+ * Completes a target: a port or a path becomes options; without either, the target is the socket that the process
+ * inherited, or else `fcgi.sock` in the current folder. `{ port: undefined }` is any free port, as in node:net.
  *
- * A port that is there and is null or undefined is any that is free, as in node:net.
- *
- * @throws TypeError or RangeError with the `code` that node:net gives if it is none; the message says what to give
- *   instead
+ * @throws TypeError or RangeError with the `code` of node:net if the target is wrong; the message says what to give
  */
 export function readTarget(target: number | string | FastCGIListenOptions): FastCGIListenOptions {
   if (typeof target === "number" || typeof target === "string") return readAddress(target);
@@ -119,7 +121,7 @@ export function readTarget(target: number | string | FastCGIListenOptions): Fast
   }
   const inherited = inheritedSocket(target.fdName);
   if (inherited === undefined) return { ...target, path: "fcgi.sock" };
-  // The access to a socket is its maker's affair.
+  // The program that created the socket has set its permissions.
   return { ...target, fd: inherited, fdName: undefined, mode: undefined, owner: undefined, group: undefined };
 }
 

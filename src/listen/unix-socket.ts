@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { isMainThread, Worker } from "node:worker_threads";
 import { argumentError } from "./argument-error.ts";
 import {
-  failure,
+  listenError,
   readAccess,
   type SocketAccess,
   type SocketPermissions,
@@ -12,23 +12,24 @@ import {
 } from "./socket-access.ts";
 import { withSocketLock } from "./socket-lock.ts";
 
-/** What a unix socket is to be like. */
+/** Path and permissions of a unix socket. */
 export interface UnixSocketOptions extends SocketAccess {
   readonly path: string;
 }
 
-/** The path and a zero byte have to fit `sun_path`. */
+/** Length of `sun_path` in `struct sockaddr_un`, less the terminating zero byte. */
 const MAX_PATH_LENGTH = process.platform === "linux" ? 107 : 103;
 
-/** Whether a path is that of a unix socket in a file system: not a pipe of Windows, not an abstract name. */
+/** Returns whether a path is in the file system: not a pipe of Windows, not an abstract name of Linux. */
 export function isFilePath(path: string): boolean {
   return process.platform !== "win32" && !path.startsWith("\0");
 }
 
 /**
- * Checks what can be known of a path before the socket is bound.
+ * Checks path and permissions before the socket is bound.
  *
- * @throws RangeError if the path is too long, or the mode is none; TypeError if owner or group are not known
+ * @throws RangeError `ERR_OUT_OF_RANGE` if the path is too long, or the mode is out of range
+ * @throws TypeError if the mode is no number, or owner or group is unknown
  */
 export function checkSocketOptions({ path, ...access }: UnixSocketOptions): void {
   const length = Buffer.byteLength(path);
@@ -42,24 +43,27 @@ export function checkSocketOptions({ path, ...access }: UnixSocketOptions): void
 }
 
 /**
- * Binds a unix socket. A socket file whose server is dead is replaced; whatever else is there is left alone.
+ * Binds a unix socket. Replaces a socket file whose server is dead; leaves any other file alone.
  *
- * All is done when it returns, as `net.Server` does it: `listen()`, then `chmod()`, is what programs do.
+ * Synchronous, like `net.Server`: programs call `listen()`, then `chmod()`.
  *
- * @param bind makes the socket and says whether it could; its own failure is its own affair
- * @throws Error with `code` if the path is taken (EADDRINUSE), its folder missing (ENOENT), or its owner cannot be
- *   set (EPERM); the socket may be bound then
+ * @param bind binds the socket, and returns whether it succeeded; its errors are not handled here
+ * @throws Error with `code` EADDRINUSE if the path is taken, ENOENT if the folder is missing, EPERM if the owner cannot
+ *   be set (the socket is bound then)
  */
 export function bindUnixSocket(options: UnixSocketOptions, bind: () => boolean): void {
   const { path } = options;
   const permissions = readAccess(options);
   withSocketLock(path, () => {
-    makeRoom(path);
+    removeDeadSocket(path);
     bindWithAccess(path, permissions, bind);
   });
 }
 
-/** The umask is the whole process's, but nothing else runs until it is set back; no other thread may set it. */
+/**
+ * Binds with a umask that gives the socket its mode from the moment it exists. The umask belongs to the whole process,
+ * but no other JavaScript runs on this thread until it is restored. Node.js does not let worker threads set it.
+ */
 function bindWithAccess(path: string, permissions: SocketPermissions, bind: () => boolean): void {
   const { mode } = permissions;
   const isOwned = isOwnedBy(permissions);
@@ -69,7 +73,7 @@ function bindWithAccess(path: string, permissions: SocketPermissions, bind: () =
     checkUmask(path, permissions, "a worker thread");
     if (bind()) setAccess(path, permissions);
   } else {
-    // Nobody but this process's user, until it is the owner's.
+    // Until its owner is set, only the user of this process may connect.
     const first = isOwned ? 0o700 & (mode ?? 0o700) : mode!;
     const umask = process.umask(0o777 & ~first);
     let isBound: boolean;
@@ -83,11 +87,11 @@ function bindWithAccess(path: string, permissions: SocketPermissions, bind: () =
 }
 
 /**
- * Binds a unix socket in the primary of a cluster, for all its workers. A socket that is there is left alone, as each
- * worker would take that of the primary for another server's.
+ * Binds a unix socket in the primary of a cluster, for all its workers. An existing socket is left alone, because a
+ * worker cannot tell the socket of the primary from that of another server.
  *
- * @returns a function that sets owner and mode once the socket is bound
- * @throws Error with `code` EPERM if others could connect before that
+ * @returns a function to call once the socket is bound; it sets owner and mode
+ * @throws Error with `code` EPERM if other users could connect before owner and mode are set
  */
 export function bindInPrimary(options: UnixSocketOptions, bind: () => void): () => void {
   const permissions = readAccess(options);
@@ -103,49 +107,53 @@ function isOwnedBy({ uid, gid }: SocketPermissions): boolean {
   return uid !== undefined || gid !== undefined;
 }
 
-/** To connect, one has to have write permission. */
+/** Throws if the umask would let other users connect at first. Connecting takes write permission. */
 function checkUmask(path: string, permissions: SocketPermissions, who: string): void {
   const mayConnect = isOwnedBy(permissions) ? 0o700 : permissions.mode!;
   const umask = readUmask();
   const surplus = 0o222 & ~umask & ~mayConnect;
   if (surplus === 0) return;
   const wanted = (umask | surplus).toString(8).padStart(3, "0");
-  throw failure(
+  throw listenError(
     "EPERM",
     `cannot listen on ${path}: ${who} cannot change the umask, so that others could connect before owner and mode are set: start the process with umask ${wanted}`,
   );
 }
 
-/** Asking by `process.umask()` sets it for a moment, under the other threads. */
+/** `process.umask()` sets the umask for a moment to read it, which other threads would see. */
 function readUmask(): number {
   try {
     const mask = /^Umask:\s*([0-7]+)$/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1];
     if (mask !== undefined) return Number.parseInt(mask, 8);
   } catch {
-    // Another system than Linux.
+    // Not Linux.
   }
   return process.umask();
 }
 
-function makeRoom(path: string): void {
+function removeDeadSocket(path: string): void {
   const stats = statsOf(path);
   if (stats === undefined) {
     const folder = dirname(path);
-    // libuv makes EACCES of it, "permission denied".
+    // libuv would report EACCES.
     if (!existsSync(folder))
-      throw failure("ENOENT", `cannot listen on ${path}: there is no folder ${folder}`);
+      throw listenError("ENOENT", `cannot listen on ${path}: there is no folder ${folder}`);
     return;
   }
   if (!stats.isSocket()) {
     const kind = stats.isDirectory() ? "a folder" : stats.isSymbolicLink() ? "a symbolic link" : "a file";
-    throw failure("EADDRINUSE", `cannot listen on ${path}: it is ${kind}, not a socket, and is left alone`);
+    throw listenError(
+      "EADDRINUSE",
+      `cannot listen on ${path}: it is ${kind}, not a socket, and is left alone`,
+    );
   }
-  if (isAlive(path)) throw failure("EADDRINUSE", `cannot listen on ${path}: another server listens there`);
+  if (isAlive(path))
+    throw listenError("EADDRINUSE", `cannot listen on ${path}: another server listens there`);
   const now = statsOf(path);
   if (now === undefined) return;
-  // A program that knows nothing of the lock has been here. Numbers of inodes are used again.
+  // Detects programs that do not take the lock. Inode numbers are reused, so the time is compared as well.
   if (now.dev !== stats.dev || now.ino !== stats.ino || now.ctimeNs !== stats.ctimeNs)
-    throw failure("EADDRINUSE", `cannot listen on ${path}: another server has begun to listen there`);
+    throw listenError("EADDRINUSE", `cannot listen on ${path}: another server has begun to listen there`);
   unlinkSync(path);
 }
 
@@ -156,22 +164,22 @@ function statsOf(path: string): BigIntStats | undefined {
 const PROBE = `
 const { path, result } = require("node:worker_threads").workerData;
 const socket = require("node:net").connect(path);
-const say = (answer) => { Atomics.store(result, 0, answer); Atomics.notify(result, 0); socket.destroy(); };
-socket.on("connect", () => say(1));
-socket.on("error", (error) => say(error.code === "ECONNREFUSED" || error.code === "ENOENT" ? 2 : 1));
+const report = (state) => { Atomics.store(result, 0, state); Atomics.notify(result, 0); socket.destroy(); };
+socket.on("connect", () => report(1));
+socket.on("error", (error) => report(error.code === "ECONNREFUSED" || error.code === "ENOENT" ? 2 : 1));
 `;
 
-/** Connects, and waits for the outcome: in another thread, as this one has to stay here. */
+/** Connects in another thread and waits for the result, because `listen()` is synchronous. */
 function isAlive(path: string): boolean {
   const result = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(PROBE, { eval: true, workerData: { path, result }, execArgv: [] });
   worker.unref();
   Atomics.wait(result, 0, 0, 5000);
-  // No answer: better to leave the file alone.
+  // Without a result in time the socket counts as alive, and is left alone.
   return result[0] !== 2;
 }
 
-/** Whether the primary of a cluster binds, in the place of this process. */
+/** Returns whether the primary of a cluster binds the socket for this process. */
 export function isBoundByPrimary(exclusive: boolean | undefined): boolean {
   return cluster.isWorker && exclusive !== true;
 }
