@@ -67,6 +67,6 @@ function checkDescriptor(fd: number): void {
   if (isListening(fd) !== false) return;
   throw listenError(
     "ENOTSOCK",
-    `cannot listen on descriptor ${fd}: it is not a listening socket. Have a web server, spawn-fcgi or systemd start the program, or give a port or a path`,
+    `cannot listen on descriptor ${fd}: it is no listening socket. Have a web server, spawn-fcgi or systemd start the program, or give a port or a path`,
   );
 }
