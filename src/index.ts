@@ -1,7 +1,5 @@
 /** FastCGI for Node's HTTP applications. */
 
-export type { RequestSocket } from "./http/request-socket.ts";
-export type { SecureRequestSocket } from "./http/secure-request-socket.ts";
 export type { FastCGIErrorCode } from "./protocol/errors.ts";
 export {
   AddressError,

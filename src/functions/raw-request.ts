@@ -5,7 +5,6 @@ import { decodeParams, type Params } from "../cgi/params.ts";
 import { writeRequestParams } from "../cgi/request-params.ts";
 import { failRequest } from "../http/request-failure.ts";
 import { RequestSocket } from "../http/request-socket.ts";
-import { Role } from "../protocol/constants.ts";
 import { RequestAbortedError } from "../protocol/errors.ts";
 import { encodeNameValuePairs } from "../protocol/name-value.ts";
 import { CGIOutput } from "./cgi-output.ts";
@@ -28,9 +27,7 @@ export class RawRequest implements CGIRequest {
   }
 
   get role(): CGIRole {
-    const socket = socketOf(this.stdin);
-    if (socket?.role === Role.AUTHORIZER) return "authorizer";
-    return socket?.role === Role.FILTER ? "filter" : "responder";
+    return socketOf(this.stdin)?.role ?? "responder";
   }
 
   get params(): Params {

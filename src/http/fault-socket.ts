@@ -1,8 +1,9 @@
 import { type Server, STATUS_CODES } from "node:http";
 import type { RequestHead } from "../cgi/request-head.ts";
+import type { FastCGISocket } from "./fastcgi-socket.ts";
 import type { RequestConsumer, RequestTransport } from "./request-transport.ts";
 import { ResponseOutput } from "./response-output.ts";
-import { SocketFacts } from "./socket-info.ts";
+import { SocketInfo } from "./socket-info.ts";
 
 type Callback = (error?: Error | null) => void;
 
@@ -16,7 +17,7 @@ const DEFAULT_TIMEOUT = 30_000;
  * What is written is gathered, and sent as the response by `end()` or `destroy()`. Where that is no HTTP response, or
  * nothing, it is a status without a body.
  */
-export class FaultSocket extends SocketFacts implements RequestConsumer {
+export class FaultSocket extends SocketInfo implements FastCGISocket, RequestConsumer {
   readonly server: Server;
   readable = true;
   writable = true;

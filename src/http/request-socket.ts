@@ -1,11 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { RequestHead } from "../cgi/request-head.ts";
+import type { FastCGISocket } from "./fastcgi-socket.ts";
 import { detach, PieceBuffer } from "./piece-buffer.ts";
 import { emitApart, failRequest } from "./request-failure.ts";
 import type { RequestConsumer, RequestTransport } from "./request-transport.ts";
 import { ResponseOutput } from "./response-output.ts";
 import { restoreDrain } from "./restore-drain.ts";
-import { SocketFacts } from "./socket-info.ts";
+import { SocketInfo } from "./socket-info.ts";
 import { endsBeforeClose } from "./unread-request.ts";
 
 type WriteCallback = (error?: Error | null) => void;
@@ -30,7 +31,7 @@ const CRASHES_ON_STDERR = /^HAProxy [0-2]\./;
  * It is also where exceptions of the application stop: whatever the transport, a tick or a timer calls here that
  * can run a listener or a callback fails this request alone, and never throws.
  */
-export class RequestSocket extends SocketFacts implements RequestConsumer {
+export class RequestSocket extends SocketInfo implements FastCGISocket, RequestConsumer {
   readonly server: Server;
   readable = true;
   writable = true;

@@ -1,13 +1,16 @@
 import { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
 import { type Readable, Writable } from "node:stream";
+import type { CGIRole } from "../cgi/cgi-request.ts";
 import { decodeParams, type Params } from "../cgi/params.ts";
 import type { RequestHead } from "../cgi/request-head.ts";
+import { Role } from "../protocol/constants.ts";
 import { makeAssignable } from "./assignable.ts";
+import type { FastCGISocket } from "./fastcgi-socket.ts";
 import type { RequestTransport } from "./request-transport.ts";
 
 /** What a request's socket tells of the browser's connection, in the words of `net.Socket`. */
-export class SocketFacts extends EventEmitter {
+export class SocketInfo extends EventEmitter {
   destroyed = false;
   readonly connecting = false;
   readonly pending = false;
@@ -47,9 +50,10 @@ export class SocketFacts extends EventEmitter {
     return this.#stderr;
   }
 
-  /** FastCGI role that the request was sent in. */
-  get role(): number {
-    return this.transport.role;
+  get role(): CGIRole {
+    const { role } = this.transport;
+    if (role === Role.AUTHORIZER) return "authorizer";
+    return role === Role.FILTER ? "filter" : "responder";
   }
   /** FCGI_DATA, in the Filter role. */
   get data(): Readable | undefined {
@@ -94,7 +98,7 @@ export class SocketFacts extends EventEmitter {
   get writableLength(): number {
     return this.transport.writableLength;
   }
-  get readyState(): string {
+  get readyState(): "open" | "closed" {
     return this.destroyed ? "closed" : "open";
   }
   address(): { address?: string; family?: string; port?: number } {
@@ -119,6 +123,23 @@ export class SocketFacts extends EventEmitter {
   }
 }
 
+/**
+ * Returns whether a socket is that of a FastCGI or CGI request, and not one of plain HTTP.
+ *
+ * Also true for the socket that `clientError` listeners get if one request is at fault.
+ *
+ * @example
+ * ```ts
+ * app.get("/", (req, res) => {
+ *   const user = isFastCGISocket(req.socket) ? req.socket.params.REMOTE_USER : undefined;
+ *   res.end(`Hello ${user ?? "stranger"}\n`);
+ * });
+ * ```
+ */
+export function isFastCGISocket(socket: unknown): socket is FastCGISocket {
+  return socket instanceof SocketInfo;
+}
+
 function ignore(): void {}
 
 function familyOf(address: string): string | undefined {
@@ -127,4 +148,4 @@ function familyOf(address: string): string | undefined {
 }
 
 // Plain names, which programs use for properties of their own.
-makeAssignable(SocketFacts.prototype, ["params", "stderr", "role", "data", "response"]);
+makeAssignable(SocketInfo.prototype, ["params", "stderr", "role", "data", "response"]);

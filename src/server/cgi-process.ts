@@ -4,6 +4,7 @@ import { isMetaVariable } from "../cgi/meta-variables.ts";
 import { splitMount } from "../cgi/mount.ts";
 import { type RequestHead, readRequestHead } from "../cgi/request-head.ts";
 import { toStatusField } from "../cgi/response-head.ts";
+import type { FastCGIRequestListener } from "../http/fastcgi-socket.ts";
 import { emitRequest, readMessageOptions } from "../http/messages.ts";
 import type { RequestConsumer, RequestTransport } from "../http/request-transport.ts";
 import { createRequestSocket } from "../http/secure-request-socket.ts";
@@ -30,14 +31,14 @@ import { createServer, type FastCGIServer } from "./server.ts";
  * @throws TypeError with Node's codes if `app` is no application, or an option is unknown
  * @see RFC 3875
  */
-export function serveCGI(app: RequestListener, options: FastCGIServerOptions = {}): FastCGIServer {
+export function serveCGI(app: FastCGIRequestListener, options: FastCGIServerOptions = {}): FastCGIServer {
   checkApplication(app);
   checkServerOptions(options);
   return startCGI(app, options);
 }
 
 /** {@link serveCGI} without a check of its arguments. */
-export function startCGI(app: RequestListener, options: FastCGIServerOptions): FastCGIServer {
+export function startCGI(app: FastCGIRequestListener, options: FastCGIServerOptions): FastCGIServer {
   const server = createServer(options, app);
   // HTTP clients, and programs that the application starts, take it for their proxy.
   delete process.env.HTTP_PROXY;

@@ -11,6 +11,12 @@ export {
 } from "../functions/cgi-function.ts";
 export { cgiRequest } from "../functions/raw-request.ts";
 export type { CGIBody, SendOptions } from "../functions/send-body.ts";
+export type {
+  FastCGIIncomingMessage,
+  FastCGIRequestListener,
+  FastCGISocket,
+} from "../http/fastcgi-socket.ts";
+export { isFastCGISocket } from "../http/socket-info.ts";
 export type { AllowedAddresses } from "../listen/allowed-addresses.ts";
 export type { FastCGIListenOptions, ListenArguments } from "../listen/target.ts";
 export { serveCGI } from "./cgi-process.ts";
@@ -27,3 +33,4 @@ export {
   type TargetOptions,
 } from "./serve.ts";
 export { createServer, FastCGIServer } from "./server.ts";
+export type { FastCGIServerEvents } from "./server-events.ts";

@@ -5,6 +5,7 @@ import {
   type Server,
 } from "node:http";
 import { type CGIFunction, cgiListener, type FastCGIHandlerClass } from "../functions/cgi-function.ts";
+import type { FastCGIRequestListener } from "../http/fastcgi-socket.ts";
 import { argumentError, describeValue } from "../listen/argument-error.ts";
 import { isCGIProcess } from "../listen/inherited-socket.ts";
 import { listenOn } from "../listen/listen.ts";
@@ -57,17 +58,17 @@ export type ListeningListener = () => void;
  * @throws TypeError or RangeError, with Node's codes, if `app` is no application, the target is none, or an option is
  *   unknown or has no effect
  */
-export function serveFastCGI(app: RequestListener, listener?: ListeningListener): FastCGIServer;
+export function serveFastCGI(app: FastCGIRequestListener, listener?: ListeningListener): FastCGIServer;
 export function serveFastCGI(
-  app: RequestListener,
+  app: FastCGIRequestListener,
   target: Target,
   listener?: ListeningListener,
 ): FastCGIServer;
-export function serveFastCGI(app: RequestListener, ...args: ServeArguments<Target>): FastCGIServer {
+export function serveFastCGI(app: FastCGIRequestListener, ...args: ServeArguments<Target>): FastCGIServer {
   return serve(app, args);
 }
 
-function serve(app: RequestListener, args: ServeArguments<Target>): FastCGIServer {
+function serve(app: FastCGIRequestListener, args: ServeArguments<Target>): FastCGIServer {
   checkApplication(app);
   const { target, listener } = readArguments(args);
   const options: TargetOptions = isObject(target) ? target : {};

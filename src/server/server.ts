@@ -1,6 +1,7 @@
-import type { RequestListener } from "node:http";
+import type { ServerOptions } from "node:http";
 import type { Socket } from "node:net";
 import { CapturingServer } from "../http/capturing-server.ts";
+import type { FastCGIRequestListener } from "../http/fastcgi-socket.ts";
 import { RequestSocket } from "../http/request-socket.ts";
 import { listenOn } from "../listen/listen.ts";
 import type { ListenArguments } from "../listen/target.ts";
@@ -8,6 +9,10 @@ import { checkApplication, checkIsOptions } from "./check-application.ts";
 import { checkCreateOptions } from "./check-options.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { type FastCGIServerOptions, readOptions } from "./options.ts";
+import type { FastCGIEventServer, FastCGIServerEvents } from "./server-events.ts";
+
+/** {@link CapturingServer}, which emits what {@link FastCGIServerEvents} lists, with types for it. */
+const EventServer = CapturingServer as new (options: ServerOptions) => FastCGIEventServer;
 
 /**
  * An `http.Server` whose connections speak FastCGI: it can stand wherever `http.createServer()` stands.
@@ -19,7 +24,7 @@ import { type FastCGIServerOptions, readOptions } from "./options.ts";
  * is 400 or 431 without a body; `requestError` (error, req, res) when an application throws or rejects, after the 500
  * was sent or the answer cut off; without a listener the error is logged. Neither needs a listener.
  */
-export class FastCGIServer extends CapturingServer {
+export class FastCGIServer extends EventServer {
   /** Whether errors of the application that no `requestError` listener hears are logged; the option's value. */
   logErrors: boolean;
   readonly #owner: Dispatcher;
@@ -30,7 +35,10 @@ export class FastCGIServer extends CapturingServer {
    * @throws TypeError or RangeError with Node's codes if an option is wrong or misspelt, or `listener` is no
    *   application
    */
-  constructor(options?: FastCGIServerOptions | RequestListener | null, listener?: RequestListener | null) {
+  constructor(
+    options?: FastCGIServerOptions | FastCGIRequestListener | null,
+    listener?: FastCGIRequestListener | null,
+  ) {
     const { options: given, app } = readCreateArguments(options, listener);
     const settings = readOptions(given);
     // Checks its own options; those that the two have in common are ours to enforce.
@@ -48,6 +56,8 @@ export class FastCGIServer extends CapturingServer {
    * Emits an event. A web server's connection, which `net.Server` or `server.emit("connection", stream)` hands over,
    * is served instead: listeners of `connection` get the socket of each request, the one that is `req.socket`.
    */
+  override emit<E extends keyof FastCGIServerEvents>(event: E, ...args: FastCGIServerEvents[E]): boolean;
+  override emit(event: string | symbol, ...args: unknown[]): boolean;
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event !== "connection" || args[0] instanceof RequestSocket)
       return super.emit(event as string, ...args);
@@ -84,17 +94,17 @@ export class FastCGIServer extends CapturingServer {
 
 /** Creates a FastCGI server; the arguments are those of `http.createServer()`. */
 export function createServer(
-  options?: FastCGIServerOptions | RequestListener | null,
-  listener?: RequestListener | null,
+  options?: FastCGIServerOptions | FastCGIRequestListener | null,
+  listener?: FastCGIRequestListener | null,
 ): FastCGIServer {
   return new FastCGIServer(options, listener);
 }
 
 /** Takes for options what node:http takes, and refuses what it would take for some by mistake. */
 function readCreateArguments(
-  options: FastCGIServerOptions | RequestListener | null | undefined,
-  listener: RequestListener | null | undefined,
-): { options: FastCGIServerOptions; app: RequestListener | null | undefined } {
+  options: FastCGIServerOptions | FastCGIRequestListener | null | undefined,
+  listener: FastCGIRequestListener | null | undefined,
+): { options: FastCGIServerOptions; app: FastCGIRequestListener | null | undefined } {
   const isListener = typeof options === "function";
   const app = isListener ? options : listener;
   if (app) checkApplication(app);

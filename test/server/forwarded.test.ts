@@ -7,7 +7,7 @@ import {
   createServer,
   type FastCGIServerOptions,
   fastcgi,
-  type RequestSocket,
+  isFastCGISocket,
   serveCGI,
 } from "../../src/index.ts";
 import { Role } from "../../src/protocol/index.ts";
@@ -36,7 +36,8 @@ const FIELD = /forwarded|real-ip|client-ip/i;
 
 /** All places where an application could find one of the fields, as an object each. */
 function places(req: IncomingMessage): Record<string, Record<string, unknown>> {
-  const { params } = req.socket as unknown as RequestSocket;
+  assert.ok(isFastCGISocket(req.socket));
+  const { params } = req.socket;
   const entries = {
     headers: Object.entries(req.headers),
     headersDistinct: Object.entries(req.headersDistinct).map(([name, values]) => [name, values?.join(" | ")]),

@@ -7,7 +7,7 @@ import { request } from "node:https";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import test from "node:test";
-import { createServer, type SecureRequestSocket } from "../../src/index.ts";
+import { createServer } from "../../src/index.ts";
 import { startConfigured } from "./configured.ts";
 import { skipReason } from "./target.ts";
 
@@ -44,16 +44,16 @@ for (const variable of ["$ssl_client_escaped_cert", "$ssl_client_cert"]) {
     skip: skipReason("nginx"),
   }, async (t) => {
     const app = createServer((req, res) => {
-      const socket = req.socket as unknown as SecureRequestSocket;
+      const { socket } = req;
       res.end(
         JSON.stringify({
           authorized: socket.authorized,
           error: socket.authorizationError,
           encrypted: socket.encrypted,
-          subject: socket.getPeerCertificate().subject,
-          fingerprint: socket.getPeerX509Certificate()?.fingerprint256,
-          protocol: socket.getProtocol(),
-          cipher: socket.getCipher().name,
+          subject: socket.getPeerCertificate?.().subject,
+          fingerprint: socket.getPeerX509Certificate?.()?.fingerprint256,
+          protocol: socket.getProtocol?.(),
+          cipher: socket.getCipher?.().name,
         }),
       );
     });

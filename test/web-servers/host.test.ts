@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import type { IncomingMessage } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { text } from "node:stream/consumers";
 import test, { type TestContext } from "node:test";
-import { cgiRequest, createServer, type RequestSocket } from "../../src/index.ts";
+import { cgiRequest, createServer, type FastCGIIncomingMessage } from "../../src/index.ts";
 import { startConfigured } from "./configured.ts";
 import { skipReason } from "./target.ts";
 
 /** What each place says of the host where an application could look. */
-function hosts(req: IncomingMessage): Record<string, unknown> {
+function hosts(req: FastCGIIncomingMessage): Record<string, unknown> {
   const pairs = req.rawHeaders.flatMap((name, index): [string, string][] =>
     index % 2 === 0 ? [[name, req.rawHeaders[index + 1]!]] : [],
   );
@@ -19,7 +18,7 @@ function hosts(req: IncomingMessage): Record<string, unknown> {
     headersDistinct: req.headersDistinct.host,
     // As frameworks on the fetch standard make them.
     fetch: new Headers(pairs).get("host"),
-    params: (req.socket as unknown as RequestSocket).params.HTTP_HOST,
+    params: req.socket.params.HTTP_HOST,
     env: cgiRequest(req)?.params.HTTP_HOST,
   };
 }
