@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Readable, Writable } from "node:stream";
 import { failRequest, logHeadError } from "../http/request-failure.ts";
 import { checkHandler } from "../server/check-application.ts";
-import { AuthorizerContext, CGIContext } from "./cgi-context.ts";
+import { AuthorizerContext, CGIContext } from "./function-context.ts";
 import { socketOf } from "./raw-request.ts";
 import { isBody } from "./send-body.ts";
 

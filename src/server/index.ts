@@ -1,6 +1,6 @@
 export type { CGIRequest, CGIRole } from "../cgi/cgi-request.ts";
 export type { Params } from "../cgi/params.ts";
-export type { AllowOptions, AuthorizerContext, CGIContext } from "../functions/cgi-context.ts";
+export type { AllowOptions, AuthorizerContext, CGIContext } from "../functions/function-context.ts";
 export {
   type AuthorizerFunction,
   type CGIFunction,
