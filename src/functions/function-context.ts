@@ -1,26 +1,21 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Readable, Writable } from "node:stream";
-import type { CGIRequest, CGIRole } from "../cgi/cgi-request.ts";
+import type { CGIRole } from "../cgi/cgi-request.ts";
 import type { Params } from "../cgi/params.ts";
+import type { AllowOptions, AuthorizerContext, CGIContext } from "./cgi-context.ts";
 import { RawRequest, socketOf } from "./raw-request.ts";
 import { type CGIBody, checkStatus, isBody, type SendOptions, sendBody } from "./send-body.ts";
 
-/**
- * What a CGI function receives: the shape of `process` as a CGI program sees it, and ways to answer.
- *
- * All members can be taken out by destructuring.
- */
-export class CGIContext implements CGIRequest {
-  /** The meta-variables, as `process.env` holds them in a CGI program: those of the request only. */
+/** The context of one call of a CGI function. */
+export class FunctionContext implements CGIContext {
   readonly env: Record<string, string | undefined>;
-  /** As `process.argv`: the runtime and the program. */
   readonly argv: string[] = process.argv.slice(0, 2);
-  /** Tells of output that is no answer, and of errors after the answer. */
+  /** Reports output that is not a response, and errors after the response. */
   protected readonly fail: (error: Error) => void;
   readonly #request: RawRequest;
   readonly #res: ServerResponse;
   #exitCode: number | undefined = undefined;
-  #isStdoutAsked = false;
+  #isStdoutUsed = false;
   #isSent = false;
   #isOver = false;
 
@@ -28,13 +23,12 @@ export class CGIContext implements CGIRequest {
     this.fail = fail;
     this.#res = res;
     this.#request = new RawRequest(req, res, (error) => {
-      // After exit() a program has no say any more.
+      // Writes after exit() are dropped, not reported.
       if (!(this.#isOver && "code" in error && error.code === "ERR_STREAM_WRITE_AFTER_END")) fail(error);
     });
     this.env = { ...this.#request.params };
   }
 
-  /** The exit status of the request (`appStatus`); over plain CGI that of the process. */
   get exitCode(): number | undefined {
     return this.#exitCode;
   }
@@ -57,7 +51,7 @@ export class CGIContext implements CGIRequest {
     return this.#request.data;
   }
   get stdout(): Writable {
-    this.#isStdoutAsked = true;
+    this.#isStdoutUsed = true;
     return this.#request.stdout;
   }
   get stderr(): Writable {
@@ -67,54 +61,48 @@ export class CGIContext implements CGIRequest {
     return this.#request.signal;
   }
 
-  /**
-   * Sends a complete answer: a string, bytes, a stream, an async iterable, a web `Response`, or any other object
-   * as JSON. Resolves when it is handed over.
-   *
-   * @throws Error if the answer has begun already; TypeError if the status is no integer from 200 to 599
-   */
   readonly send = (body?: CGIBody, options: SendOptions = {}): Promise<void> => {
-    this.checkSent(options.status ?? (body instanceof Response ? body.status : 200));
-    return this.sendAny(body, options);
+    this.checkStatus(options.status ?? (body instanceof Response ? body.status : 200));
+    return this.sendChecked(body, options);
   };
 
-  /** Whether a status may be sent by `send()`. */
-  protected checkSent(status: unknown): void {
+  /** Checks the status that `send()` was called with. */
+  protected checkStatus(status: unknown): void {
     checkStatus(status, 200);
   }
 
-  /** Sends an answer whose status has been checked. */
-  protected sendAny(body: CGIBody, options: SendOptions): Promise<void> {
-    if (this.hasAnswer)
-      throw new Error("the answer has begun already: send() is to be called once, and alone");
+  /** Sends a response whose status has been checked. */
+  protected sendChecked(body: CGIBody, options: SendOptions): Promise<void> {
+    if (this.hasResponse) {
+      throw new Error("the response has begun already: call send() once, and do not write to stdout");
+    }
     this.#isSent = true;
     const sent = sendBody(this.#res, body, options);
-    // Who does not wait for it hears of a failure all the same.
+    // Reports the error also if the caller ignores the promise.
     sent.catch(this.fail);
     return sent;
   }
 
-  /** Ends the answer, as `process.exit()` ends a program; but it returns, and what is written later is dropped. */
   readonly exit = (code?: number): void => {
     if (code !== undefined) this.exitCode = code;
     this.endOutput();
     this.#isOver = true;
   };
 
-  /** Whether something was written, or sent. */
-  get hasAnswer(): boolean {
-    return this.#isSent || (this.#isStdoutAsked && this.#request.stdout.isUsed);
+  /** Whether something was written or sent. */
+  get hasResponse(): boolean {
+    return this.#isSent || (this.#isStdoutUsed && this.#request.stdout.isUsed);
   }
 
-  /** Ends the answer that was written to `stdout`; one that was sent ends by itself. */
+  /** Ends a response that was written to `stdout`. One that was sent ends by itself. */
   endOutput(): void {
     if (this.#isSent || this.#isOver) return;
     if (!this.#request.stdout.writableEnded) this.#request.stdout.end();
   }
 
-  /** Takes what a function returned: a body is sent, unless the function has answered itself. */
+  /** Finishes the response with what the function returned: a body is sent, unless the function has responded. */
   finish(value: unknown): void {
-    if (isBody(value) && !this.hasAnswer && !this.#isOver) {
+    if (isBody(value) && !this.hasResponse && !this.#isOver) {
       this.send(value).catch(() => {});
     } else {
       this.endOutput();
@@ -122,43 +110,23 @@ export class CGIContext implements CGIRequest {
   }
 }
 
-/** What {@link AuthorizerContext.allow} adds. */
-export interface AllowOptions {
-  /** Variables that the web server adds to the request: each goes out as a `Variable-*` field. */
-  readonly variables?: Readonly<Record<string, string>> | undefined;
-}
-
-/** What an Authorizer receives. Nothing but `allow()`, or a 200 written to `stdout`, lets a request pass. */
-export class AuthorizerContext extends CGIContext {
-  /**
-   * Lets the request pass.
-   *
-   * @see FastCGI 1.0, section 6.3
-   */
+/** The context of one call of a function in the Authorizer role. */
+export class AuthorizerFunctionContext extends FunctionContext implements AuthorizerContext {
   readonly allow = ({ variables = {} }: AllowOptions = {}): Promise<void> => {
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(variables)) headers[`Variable-${name}`] = value;
-    return this.sendAny(undefined, { headers });
+    return this.sendChecked(undefined, { headers });
   };
 
-  /**
-   * Refuses the request: the web server gives this answer to the browser.
-   *
-   * @param status an integer from 300 to 599; it stands in for that of a `Response`
-   * @throws TypeError if the status is anything else: the request is denied with 500 then, as by any exception
-   */
   readonly deny = (status = 403, body?: CGIBody, options: SendOptions = {}): Promise<void> => {
     if (body !== undefined) return this.send(body, { ...options, status });
-    this.checkSent(status);
+    this.checkStatus(status);
     const type = "text/plain; charset=utf-8";
-    return this.sendAny(`${STATUS_CODES[status] ?? status}\n`, { type, ...options, status });
+    return this.sendChecked(`${STATUS_CODES[status] ?? status}\n`, { type, ...options, status });
   };
 
-  /**
-   * `send()`, too, can only refuse: the 200 that it has by default would let the request pass. The request is denied
-   * also where the function goes on after the exception.
-   */
-  protected override checkSent(status: unknown): void {
+  /** Fails the request as well, so that it is denied even if the function catches the exception. */
+  protected override checkStatus(status: unknown): void {
     try {
       checkStatus(status, 300);
     } catch (error) {
@@ -167,7 +135,7 @@ export class AuthorizerContext extends CGIContext {
     }
   }
 
-  /** A body that is returned is not sent: its 200 would let the request pass. */
+  /** Does not send a body that was returned: its status of 200 would let the request pass. */
   override finish(): void {
     this.endOutput();
   }

@@ -1,14 +1,13 @@
 export type { CGIRequest, CGIRole } from "../cgi/cgi-request.ts";
 export type { Params } from "../cgi/params.ts";
-export type { AllowOptions, AuthorizerContext, CGIContext } from "../functions/function-context.ts";
+export type { AllowOptions, AuthorizerContext, CGIContext } from "../functions/cgi-context.ts";
 export {
   type AuthorizerFunction,
   type CGIFunction,
   type CGIListener,
   cgiListener,
-  FastCGIHandler,
-  type FastCGIHandlerClass,
 } from "../functions/cgi-function.ts";
+export { FastCGIHandler, type FastCGIHandlerClass } from "../functions/fastcgi-handler.ts";
 export { cgiRequest } from "../functions/raw-request.ts";
 export type { CGIBody, SendOptions } from "../functions/send-body.ts";
 export type {

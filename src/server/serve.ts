@@ -4,7 +4,8 @@ import {
   type RequestListener,
   type Server,
 } from "node:http";
-import { type CGIFunction, cgiListener, type FastCGIHandlerClass } from "../functions/cgi-function.ts";
+import { type CGIFunction, cgiListener } from "../functions/cgi-function.ts";
+import type { FastCGIHandlerClass } from "../functions/fastcgi-handler.ts";
 import type { FastCGIRequestListener } from "../http/fastcgi-socket.ts";
 import { argumentError, describeValue } from "../listen/argument-error.ts";
 import { isCGIProcess } from "../listen/inherited-socket.ts";

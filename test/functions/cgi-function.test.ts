@@ -196,7 +196,7 @@ test("a second send() is the program's error, and the first answer stands", asyn
     send("second");
   });
   assert.equal(body, "first");
-  assert.match(errors[0]!.message, /answer has begun already/);
+  assert.match(errors[0]!.message, /response has begun already/);
 });
 
 test("a stream that fails before its first piece becomes a 500, later a broken answer", async (t) => {

@@ -78,7 +78,9 @@ describe("the socket of a request", () => {
     assert.equal(socket.getPeerX509Certificate(), undefined);
     assert.deepEqual(socket.getCertificate(), {});
     assert.equal(socket.isSessionReused(), false);
-    assert.throws(() => socket.exportKeyingMaterial(32, "label", Buffer.alloc(0)), { code: "ERR_TLS_INVALID_STATE" });
+    assert.throws(() => socket.exportKeyingMaterial(32, "label", Buffer.alloc(0)), {
+      code: "ERR_TLS_INVALID_STATE",
+    });
     const error = await new Promise<Error | null>((resolve) => socket.renegotiate({}, resolve));
     assert.match(error!.message, /web server/);
   });
