@@ -2,9 +2,9 @@ import { argumentError, describeValue } from "../listen/argument-error.ts";
 import { type ProtocolStatus, RecordType, Role } from "../protocol/constants.ts";
 import { FastCGIError, RequestAbortedError, TimeoutError } from "../protocol/errors.ts";
 import { encodeNameValuePairs } from "../protocol/name-value.ts";
-import { Answer, type AnswerReceiver } from "./answer.ts";
-import type { ClientConnection } from "./connection.ts";
-import { checkOptions, type OptionKinds } from "./options.ts";
+import type { ClientConnection } from "./client-connection.ts";
+import { Answer, type AnswerReceiver } from "./incoming-response.ts";
+import { checkOptions, type OptionKinds } from "./option-kinds.ts";
 import { BodyPump, type RequestBody } from "./request-body.ts";
 
 /** One meta-variable: a string is sent as UTF-8. */

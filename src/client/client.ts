@@ -3,10 +3,10 @@ import { type FastCGITarget, readConnectTarget } from "../listen/address.ts";
 import { argumentError } from "../listen/argument-error.ts";
 import { ValueName } from "../protocol/constants.ts";
 import { ConnectionClosedError } from "../protocol/errors.ts";
-import type { AnswerReceiver } from "./answer.ts";
 import { Exchange, type RequestOptions, type RequestParams } from "./client-request.ts";
-import { checkOptions, type OptionKinds } from "./options.ts";
-import { ConnectionPool, type PoolOptions } from "./pool.ts";
+import { ConnectionPool, type PoolOptions } from "./connection-pool.ts";
+import type { AnswerReceiver } from "./incoming-response.ts";
+import { checkOptions, type OptionKinds } from "./option-kinds.ts";
 import { FastCGIResponse, type RawFastCGIResponse } from "./response.ts";
 
 /** Options of a {@link FastCGIClient}. */

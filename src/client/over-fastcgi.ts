@@ -6,7 +6,7 @@ import { checkServerOptions } from "../server/check-options.ts";
 import { FastCGIServer, type FastCGIServerOptions } from "../server/index.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import type { GatewayOptions } from "./gateway-options.ts";
-import { checkOptions } from "./options.ts";
+import { checkOptions } from "./option-kinds.ts";
 
 /** Options of {@link overFastCGI}. */
 export interface OverFastCGIOptions {

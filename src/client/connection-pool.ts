@@ -1,8 +1,8 @@
 import { type Address, describeAddress } from "../listen/address.ts";
 import { ValueName } from "../protocol/constants.ts";
 import { ConnectionClosedError, LimitError, TimeoutError } from "../protocol/errors.ts";
+import { ClientConnection, type ConnectionOwner } from "./client-connection.ts";
 import type { Exchange, ExchangeOwner } from "./client-request.ts";
-import { ClientConnection, type ConnectionOwner } from "./connection.ts";
 
 /** Requests that we have open at once on one multiplexed connection, whatever the application allows. */
 const MAX_MULTIPLEXED = 100;
