@@ -3,7 +3,7 @@ import { WebServerConnection, type WebServerHandler } from "../connection/web-se
 import { type Address, describeAddress } from "../listen/address.ts";
 import type { ProtocolStatus } from "../protocol/constants.ts";
 import { ConnectionClosedError, FastCGIError } from "../protocol/errors.ts";
-import type { Exchange } from "./client-request.ts";
+import type { ClientRequest } from "./client-request.ts";
 
 /** Time in ms that an application has to confirm FCGI_ABORT_REQUEST before its connection is destroyed. */
 const ABORT_TIMEOUT_MS = 1000;
@@ -17,15 +17,15 @@ export interface ConnectionOwner {
 }
 
 /** One connection to an application, with the requests open on it. */
-export class ClientConnection implements WebServerHandler<Exchange> {
+export class ClientConnection implements WebServerHandler<ClientRequest> {
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
   readonly #name: string;
-  readonly #protocol: WebServerConnection<Exchange> = new WebServerConnection(this);
+  readonly #protocol: WebServerConnection<ClientRequest> = new WebServerConnection(this);
   /** Requests begun, neither ended nor aborted. */
-  readonly #exchanges: Map<number, Exchange> = new Map();
+  readonly #requests: Map<number, ClientRequest> = new Map();
   /** Requests whose answer is not read at present: one is enough to stop reading. */
-  readonly #stalled: Set<Exchange> = new Set();
+  readonly #stalled: Set<ClientRequest> = new Set();
   /** Requests aborted and not confirmed: since when. */
   readonly #aborted: Map<number, number> = new Map();
   #begun = 0;
@@ -63,17 +63,17 @@ export class ClientConnection implements WebServerHandler<Exchange> {
   }
 
   /** Begins a request. */
-  begin(exchange: Exchange): void {
+  begin(request: ClientRequest): void {
     const socket = this.#socket;
     socket.ref();
     socket.setTimeout(0);
     // One write for the request and what is there of its body.
     socket.cork();
-    const { requestId, bytes } = this.#protocol.begin(exchange, exchange);
-    this.#exchanges.set(requestId, exchange);
-    if (!exchange.keepConn || this.#protocol.isExhausted) this.#isUsable = false;
+    const { requestId, bytes } = this.#protocol.begin(request, request);
+    this.#requests.set(requestId, request);
+    if (!request.keepConn || this.#protocol.isExhausted) this.#isUsable = false;
     this.#send(bytes);
-    exchange.attach(this, requestId, this.#begun > 0);
+    request.attach(this, requestId, this.#begun > 0);
     this.#begun++;
     socket.uncork();
   }
@@ -91,23 +91,23 @@ export class ClientConnection implements WebServerHandler<Exchange> {
   }
 
   /** Stops reading, for all requests of the connection, until {@link resume}: it has one flow control. */
-  pause(exchange: Exchange): void {
-    this.#stalled.add(exchange);
+  pause(request: ClientRequest): void {
+    this.#stalled.add(request);
     this.#socket.pause();
   }
 
-  resume(exchange: Exchange): void {
-    if (this.#stalled.delete(exchange) && this.#stalled.size === 0) this.#socket.resume();
+  resume(request: ClientRequest): void {
+    if (this.#stalled.delete(request) && this.#stalled.size === 0) this.#socket.resume();
   }
 
-  /** Ends a request before its answer ended; its exchange hears no more. */
-  abort(exchange: Exchange, requestId: number): void {
-    if (!this.#exchanges.delete(requestId)) return;
-    this.resume(exchange);
+  /** Ends a request before its answer ended; its request hears no more. */
+  abort(request: ClientRequest, requestId: number): void {
+    if (!this.#requests.delete(requestId)) return;
+    this.resume(request);
     // On a connection that is to be closed, too: FIN alone could mean that only we have no more to say.
     this.#send(this.#protocol.abort(requestId));
-    const isAlone = this.#exchanges.size === 0;
-    if (isAlone && (!exchange.keepConn || this.#socket.connecting)) {
+    const isAlone = this.#requests.size === 0;
+    if (isAlone && (!request.keepConn || this.#socket.connecting)) {
       this.destroy();
       return;
     }
@@ -134,24 +134,24 @@ export class ClientConnection implements WebServerHandler<Exchange> {
     this.#socket.destroy();
   }
 
-  onStdout(exchange: Exchange, content: Buffer): void {
-    exchange.onStdout(content);
+  onStdout(request: ClientRequest, content: Buffer): void {
+    request.onStdout(content);
   }
 
-  onStderr(exchange: Exchange, content: Buffer): void {
-    exchange.onStderr(content);
+  onStderr(request: ClientRequest, content: Buffer): void {
+    request.onStderr(content);
   }
 
-  onEnd(exchange: Exchange, appStatus: number, protocolStatus: ProtocolStatus): void {
-    this.#exchanges.delete(exchange.requestId);
-    this.resume(exchange);
+  onEnd(request: ClientRequest, appStatus: number, protocolStatus: ProtocolStatus): void {
+    this.#requests.delete(request.requestId);
+    this.resume(request);
     // Where the body was cut short by an early answer, not all applications find the next request.
-    if (!exchange.isBodySent) this.#isUsable = false;
-    exchange.onEnd(appStatus, protocolStatus);
+    if (!request.isBodySent) this.#isUsable = false;
+    request.onEnd(appStatus, protocolStatus);
   }
 
-  onAbortConfirmed(exchange: Exchange): void {
-    this.#aborted.delete(exchange.requestId);
+  onAbortConfirmed(request: ClientRequest): void {
+    this.#aborted.delete(request.requestId);
   }
 
   onValues(values: Map<string, string>): void {
@@ -175,11 +175,11 @@ export class ClientConnection implements WebServerHandler<Exchange> {
     if (this.#protocol.endedRequests === ended) return;
     if (this.#isUsable) this.#owner.onRelease(this);
     // In mid-abort, too: what is not to be used again has nothing to wait for.
-    else if (this.#exchanges.size === 0) this.destroy();
+    else if (this.#requests.size === 0) this.destroy();
   }
 
   #onDrain(): void {
-    for (const exchange of this.#exchanges.values()) exchange.onDrain();
+    for (const request of this.#requests.values()) request.onDrain();
   }
 
   /** An application that does not confirm an abort gets no further request; its others may end. */
@@ -193,7 +193,7 @@ export class ClientConnection implements WebServerHandler<Exchange> {
       return;
     }
     this.#isUsable = false;
-    if (this.#exchanges.size === 0) this.destroy();
+    if (this.#requests.size === 0) this.destroy();
   };
 
   #onClose(): void {
@@ -203,11 +203,11 @@ export class ClientConnection implements WebServerHandler<Exchange> {
     const what = cause ? `failed: ${cause.message}` : "was closed before the answer was complete";
     const error = this.#reason ?? new ConnectionClosedError(`connection to ${this.#name} ${what}`, { cause });
     this.#owner.onClose(this, error);
-    const exchanges = [...this.#exchanges];
-    this.#exchanges.clear();
-    for (const [requestId, exchange] of exchanges) {
+    const requests = [...this.#requests];
+    this.#requests.clear();
+    for (const [requestId, request] of requests) {
       const isStale = this.#reason === undefined && !this.#protocol.hasBegun(requestId);
-      exchange.onClose(error, isStale);
+      request.onClose(error, isStale);
     }
   }
 }

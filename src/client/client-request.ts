@@ -3,7 +3,7 @@ import { type ProtocolStatus, RecordType, Role } from "../protocol/constants.ts"
 import { FastCGIError, RequestAbortedError, TimeoutError } from "../protocol/errors.ts";
 import { encodeNameValuePairs } from "../protocol/name-value.ts";
 import type { ClientConnection } from "./client-connection.ts";
-import { Answer, type AnswerReceiver } from "./incoming-response.ts";
+import { IncomingResponse, type ResponseReceiver } from "./incoming-response.ts";
 import { checkOptions, type OptionKinds } from "./option-kinds.ts";
 import { BodyPump, type RequestBody } from "./request-body.ts";
 
@@ -52,28 +52,28 @@ const IDEMPOTENT: ReadonlySet<unknown> = new Set(["GET", "HEAD", "OPTIONS", "TRA
 
 const ROLES: ReadonlySet<unknown> = new Set(Object.values(Role));
 
-/** What an {@link Exchange} needs of its client. */
-export interface ExchangeOwner {
+/** What an {@link ClientRequest} needs of its client. */
+export interface RequestOwner {
   /**
    * The kept connection was closed before anything came: the request is to be sent again, on a new one.
    *
    * @returns false if it is not, because the client is closed
    */
-  onStale(exchange: Exchange): boolean;
+  onStale(request: ClientRequest): boolean;
   /** The request ended before it reached a connection. */
-  onCancel(exchange: Exchange): void;
+  onCancel(request: ClientRequest): void;
 }
 
 /** One request, waiting or on a connection, until its answer ended. */
-export class Exchange {
+export class ClientRequest {
   readonly role: Role;
   readonly keepConn: boolean;
   /** Name-value pairs. Encoded before the request takes a place: params that cannot be are the caller's. */
   readonly params: Uint8Array;
   requestId = 0;
   readonly #isIdempotent: boolean;
-  readonly #owner: ExchangeOwner;
-  readonly #answer: Answer;
+  readonly #owner: RequestOwner;
+  readonly #response: IncomingResponse;
   readonly #stdin: BodyPump;
   readonly #data: BodyPump | undefined;
   readonly #signal: AbortSignal | undefined;
@@ -88,8 +88,8 @@ export class Exchange {
     params: RequestParams,
     options: RequestOptions,
     defaults: RequestDefaults,
-    receiver: AnswerReceiver,
-    owner: ExchangeOwner,
+    receiver: ResponseReceiver,
+    owner: RequestOwner,
   ) {
     checkOptions("request", options, OPTIONS);
     const { body, data, signal, role = Role.RESPONDER, destroyBody = true } = options;
@@ -109,7 +109,7 @@ export class Exchange {
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
       throw argumentError("ERR_INVALID_ARG_TYPE", "option signal is no AbortSignal");
     }
-    this.#answer = new Answer(receiver, {
+    this.#response = new IncomingResponse(receiver, {
       resume: () => this.#connection?.resume(this),
       abandon: () => this.abort(abortedError("its answer was not read to the end")),
     });
@@ -155,7 +155,7 @@ export class Exchange {
 
   onStdout(content: Buffer): void {
     try {
-      if (!this.#answer.addStdout(content)) this.#connection?.pause(this);
+      if (!this.#response.addStdout(content)) this.#connection?.pause(this);
     } catch (error) {
       if (!(error instanceof FastCGIError)) throw error;
       this.abort(error);
@@ -164,13 +164,13 @@ export class Exchange {
   }
 
   onStderr(content: Buffer): void {
-    this.#answer.addStderr(content);
+    this.#response.addStderr(content);
     this.#onProgress();
   }
 
   onEnd(appStatus: number, protocolStatus: ProtocolStatus): void {
     this.#finish();
-    this.#answer.end({ appStatus, protocolStatus });
+    this.#response.end({ appStatus, protocolStatus });
   }
 
   /** @param isStale whether the application closed the connection without a record for this request */
@@ -181,7 +181,7 @@ export class Exchange {
       if (this.#owner.onStale(this)) return;
     }
     this.#finish();
-    this.#answer.fail(error);
+    this.#response.fail(error);
   }
 
   onDrain(): void {
@@ -195,7 +195,7 @@ export class Exchange {
     this.#finish();
     if (this.#connection) this.#connection.abort(this, this.requestId);
     else this.#owner.onCancel(this);
-    this.#answer.fail(error);
+    this.#response.fail(error);
   }
 
   #pump(body: RequestBody | undefined, type: 5 | 8, destroySource: boolean): BodyPump {
@@ -213,7 +213,7 @@ export class Exchange {
   }
 
   #onProgress(): void {
-    if (this.#answer.isDelivered) clearTimeout(this.#timer);
+    if (this.#response.isDelivered) clearTimeout(this.#timer);
     else this.#timer?.refresh();
   }
 

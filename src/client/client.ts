@@ -3,9 +3,9 @@ import { type FastCGITarget, readConnectTarget } from "../listen/address.ts";
 import { argumentError } from "../listen/argument-error.ts";
 import { ValueName } from "../protocol/constants.ts";
 import { ConnectionClosedError } from "../protocol/errors.ts";
-import { Exchange, type RequestOptions, type RequestParams } from "./client-request.ts";
+import { ClientRequest, type RequestOptions, type RequestParams } from "./client-request.ts";
 import { ConnectionPool, type PoolOptions } from "./connection-pool.ts";
-import type { AnswerReceiver } from "./incoming-response.ts";
+import type { ResponseReceiver } from "./incoming-response.ts";
 import { checkOptions, type OptionKinds } from "./option-kinds.ts";
 import { FastCGIResponse, type RawFastCGIResponse } from "./response.ts";
 
@@ -123,10 +123,10 @@ export class FastCGIClient {
     this.#pool.destroy(error);
   }
 
-  #start(params: RequestParams, options: RequestOptions, receiver: AnswerReceiver): void {
+  #start(params: RequestParams, options: RequestOptions, receiver: ResponseReceiver): void {
     const { keepConn = false, multiplex = false, timeoutMs = 0 } = this.#options;
     const defaults = { keepConn: keepConn || multiplex, timeoutMs };
-    const exchange = new Exchange(params, options, defaults, receiver, this.#pool);
-    if (!exchange.isOver) this.#pool.submit(exchange);
+    const request = new ClientRequest(params, options, defaults, receiver, this.#pool);
+    if (!request.isOver) this.#pool.submit(request);
   }
 }

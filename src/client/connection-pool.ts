@@ -2,7 +2,7 @@ import { type Address, describeAddress } from "../listen/address.ts";
 import { ValueName } from "../protocol/constants.ts";
 import { ConnectionClosedError, LimitError, TimeoutError } from "../protocol/errors.ts";
 import { ClientConnection, type ConnectionOwner } from "./client-connection.ts";
-import type { Exchange, ExchangeOwner } from "./client-request.ts";
+import type { ClientRequest, RequestOwner } from "./client-request.ts";
 
 /** Requests that we have open at once on one multiplexed connection, whatever the application allows. */
 const MAX_MULTIPLEXED = 100;
@@ -30,14 +30,14 @@ export interface PoolOptions {
 }
 
 /** The connections to one application, and the requests that wait for one. */
-export class ConnectionPool implements ConnectionOwner, ExchangeOwner {
+export class ConnectionPool implements ConnectionOwner, RequestOwner {
   readonly #target: Address;
   readonly #idleTimeoutMs: number;
-  readonly #maxWaiting: number;
+  readonly #maxQueued: number;
   readonly #connections: Set<ClientConnection> = new Set();
   /** Connections without a request, the one used last at the end. */
   readonly #idle: Set<ClientConnection> = new Set();
-  readonly #waiting: Set<Exchange> = new Set();
+  readonly #queue: Set<ClientRequest> = new Set();
   /** Connections of {@link getValues}. */
   readonly #questions: Set<ClientConnection> = new Set();
   readonly #onClosed: (() => void)[] = [];
@@ -51,39 +51,39 @@ export class ConnectionPool implements ConnectionOwner, ExchangeOwner {
     this.#target = target;
     this.#idleTimeoutMs = options.idleTimeoutMs ?? 10000;
     this.#maxConnections = options.maxConnections ?? 100;
-    this.#maxWaiting = options.maxWaitingRequests ?? 10000;
+    this.#maxQueued = options.maxWaitingRequests ?? 10000;
     if (!options.multiplex) this.#perConnection = 1;
   }
 
   /** Sends a request as soon as a connection is there for it. */
-  submit(exchange: Exchange): void {
+  submit(request: ClientRequest): void {
     if (this.#isClosed) {
-      exchange.abort(closedError());
+      request.abort(closedError());
       return;
     }
     if (this.#perConnection === undefined) this.#ask();
-    this.#dispatch(exchange, this.#idleConnection() ?? this.#sharedConnection(exchange));
+    this.#dispatch(request, this.#idleConnection() ?? this.#sharedConnection(request));
   }
 
   /** Sends a request again, on a new connection, unless the client is closed. */
-  onStale(exchange: Exchange): boolean {
+  onStale(request: ClientRequest): boolean {
     if (this.#isClosed) return false;
-    this.#dispatch(exchange, undefined);
+    this.#dispatch(request, undefined);
     return true;
   }
 
-  onCancel(exchange: Exchange): void {
-    this.#waiting.delete(exchange);
+  onCancel(request: ClientRequest): void {
+    this.#queue.delete(request);
     this.#checkClosed();
   }
 
   onRelease(connection: ClientConnection): void {
-    for (const exchange of this.#waiting) {
+    for (const request of this.#queue) {
       if (connection.openRequests >= this.#perConnection! || !connection.isUsable) return;
       // The application would close the connection after this one, under its neighbours.
-      if (connection.openRequests > 0 && !exchange.keepConn) continue;
-      this.#waiting.delete(exchange);
-      connection.begin(exchange);
+      if (connection.openRequests > 0 && !request.keepConn) continue;
+      this.#queue.delete(request);
+      connection.begin(request);
     }
     if (connection.openRequests > 0) return;
     if (this.#isClosed) {
@@ -97,7 +97,7 @@ export class ConnectionPool implements ConnectionOwner, ExchangeOwner {
   onClose(connection: ClientConnection): void {
     this.#connections.delete(connection);
     this.#idle.delete(connection);
-    this.#sendWaiting();
+    this.#sendQueued();
     this.#checkClosed();
   }
 
@@ -113,7 +113,7 @@ export class ConnectionPool implements ConnectionOwner, ExchangeOwner {
 
   destroy(error: Error): void {
     this.#isClosed = true;
-    for (const exchange of this.#waiting) exchange.abort(error);
+    for (const request of this.#queue) request.abort(error);
     for (const connection of [...this.#connections, ...this.#questions]) connection.destroy(error);
   }
 
@@ -152,15 +152,15 @@ export class ConnectionPool implements ConnectionOwner, ExchangeOwner {
     });
   }
 
-  #dispatch(exchange: Exchange, free: ClientConnection | undefined): void {
+  #dispatch(request: ClientRequest, free: ClientConnection | undefined): void {
     const connection = free ?? this.#newConnection();
     if (connection === undefined) {
-      if (this.#waiting.size < this.#maxWaiting) this.#waiting.add(exchange);
-      else exchange.abort(limitError(this.#maxWaiting));
+      if (this.#queue.size < this.#maxQueued) this.#queue.add(request);
+      else request.abort(limitError(this.#maxQueued));
       return;
     }
     this.#idle.delete(connection);
-    connection.begin(exchange);
+    connection.begin(request);
   }
 
   #idleConnection(): ClientConnection | undefined {
@@ -170,9 +170,9 @@ export class ConnectionPool implements ConnectionOwner, ExchangeOwner {
     return last;
   }
 
-  #sharedConnection(exchange: Exchange): ClientConnection | undefined {
+  #sharedConnection(request: ClientRequest): ClientConnection | undefined {
     const perConnection = this.#perConnection ?? 1;
-    if (perConnection === 1 || !exchange.keepConn) return undefined;
+    if (perConnection === 1 || !request.keepConn) return undefined;
     for (const connection of this.#connections) {
       if (connection.isUsable && connection.openRequests < perConnection) return connection;
     }
@@ -186,12 +186,12 @@ export class ConnectionPool implements ConnectionOwner, ExchangeOwner {
     return connection;
   }
 
-  #sendWaiting(): void {
-    for (const exchange of this.#waiting) {
-      const connection = this.#sharedConnection(exchange) ?? this.#newConnection();
+  #sendQueued(): void {
+    for (const request of this.#queue) {
+      const connection = this.#sharedConnection(request) ?? this.#newConnection();
       if (connection === undefined) return;
-      this.#waiting.delete(exchange);
-      this.#dispatch(exchange, connection);
+      this.#queue.delete(request);
+      this.#dispatch(request, connection);
     }
   }
 
@@ -206,13 +206,13 @@ export class ConnectionPool implements ConnectionOwner, ExchangeOwner {
         const maxRequests = readCount(values.get(ValueName.MAX_REQS), MAX_MULTIPLEXED);
         this.#perConnection = isAllowed ? maxRequests : 1;
         this.#maxConnections = readCount(values.get(ValueName.MAX_CONNS), this.#maxConnections);
-        this.#sendWaiting();
+        this.#sendQueued();
       });
   }
 
   #checkClosed(): void {
     if (!this.#isClosed) return;
-    if (this.#connections.size + this.#questions.size + this.#waiting.size > 0) return;
+    if (this.#connections.size + this.#questions.size + this.#queue.size > 0) return;
     for (const resolve of this.#onClosed.splice(0)) resolve();
   }
 }

@@ -80,7 +80,7 @@ class Forwarding {
   /** The answer that is being forwarded. */
   #response: FastCGIResponse | undefined;
   /** Whether the browser has, or is about to have, a whole response of ours. */
-  #isAnswered = false;
+  #hasResponded = false;
 
   constructor(client: FastCGIClient, options: GatewayOptions, req: IncomingMessage, res: ServerResponse) {
     this.#client = client;
@@ -93,7 +93,7 @@ class Forwarding {
     // A middleware took so long that the browser is gone: `close` would not come again.
     if (this.#res.destroyed || http2Stream(this.#req)?.destroyed) return;
     this.#res.once("close", () => {
-      if (!this.#isAnswered) this.#controller.abort(new Error("the browser closed the connection"));
+      if (!this.#hasResponded) this.#controller.abort(new Error("the browser closed the connection"));
     });
     this.#forward()
       .catch((error: Error) => this.#fail(error))
@@ -135,13 +135,13 @@ class Forwarding {
     }
     const length = sendHead(this.#res, response);
     if (isBodiless(req, response)) {
-      this.#isAnswered = true;
+      this.#hasResponded = true;
       this.#res.end();
       drain(response);
       return;
     }
     await sendBody(this.#res, response, length);
-    this.#isAnswered = true;
+    this.#hasResponded = true;
     this.#res.end();
   }
 
@@ -219,7 +219,7 @@ class Forwarding {
       rethrow(thrown);
     }
     const res = this.#res;
-    this.#isAnswered = true;
+    this.#hasResponded = true;
     if (res.headersSent) {
       destroyResponse(this.#req, res);
       return;

@@ -4,13 +4,13 @@ import { RequestRefusedError } from "../protocol/errors.ts";
 import { ErrorOutput, OutputStream, type RawFastCGIResponse, type RequestEnd } from "./response.ts";
 
 /** Who an answer is for: with its head parsed, or as it is. */
-export type AnswerReceiver = { onError(error: Error): void } & (
+export type ResponseReceiver = { onError(error: Error): void } & (
   | { readonly parser: CGIHeadParser; onHead(head: CGIHead, streams: RawFastCGIResponse): void }
   | { readonly parser?: undefined; onStart(streams: RawFastCGIResponse): void }
 );
 
 /** What an answer asks of its request. */
-export interface AnswerFlow {
+export interface ResponseFlow {
   /** The reader wants more. */
   resume(): void;
   /** The reader gave up. */
@@ -24,8 +24,8 @@ const REFUSALS: Record<Exclude<ProtocolStatus, 0>, string> = {
 };
 
 /** The answer to one request on its way to the reader: cut into head and body, delivered once. */
-export class Answer {
-  readonly #receiver: AnswerReceiver;
+export class IncomingResponse {
+  readonly #receiver: ResponseReceiver;
   readonly #stdout: OutputStream;
   readonly #stderr: ErrorOutput = new ErrorOutput();
   readonly #ended: Promise<RequestEnd>;
@@ -33,7 +33,7 @@ export class Answer {
   #rejectEnded!: (error: Error) => void;
   #isDelivered = false;
 
-  constructor(receiver: AnswerReceiver, flow: AnswerFlow) {
+  constructor(receiver: ResponseReceiver, flow: ResponseFlow) {
     this.#receiver = receiver;
     this.#stdout = new OutputStream(
       () => flow.resume(),
