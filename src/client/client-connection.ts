@@ -122,9 +122,9 @@ export class ClientConnection implements WebServerHandler<ClientRequest> {
   }
 
   /** Lets the process end while nothing is asked of the connection, and closes it after a time. */
-  idle(timeoutMs: number): void {
+  idle(timeout: number): void {
     this.#socket.unref();
-    this.#socket.setTimeout(timeoutMs);
+    this.#socket.setTimeout(timeout);
   }
 
   /** Closes the connection at once; open requests fail with `error`. */

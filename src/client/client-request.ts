@@ -26,7 +26,7 @@ export interface RequestOptions {
   /** Whether the connection is kept for further requests. @defaultValue the client's */
   keepConn?: boolean | undefined;
   /** Time in ms without progress until the answer begins; 0 for none. @defaultValue the client's */
-  timeoutMs?: number | undefined;
+  headersTimeout?: number | undefined;
   /** Whether a stream given as `body` is destroyed when the answer ends before it. @defaultValue true */
   destroyBody?: boolean | undefined;
 }
@@ -34,7 +34,7 @@ export interface RequestOptions {
 /** What a request takes from its client if its own options do not say. */
 export interface RequestDefaults {
   readonly keepConn: boolean;
-  readonly timeoutMs: number;
+  readonly headersTimeout: number;
 }
 
 const OPTIONS: OptionKinds<RequestOptions> = {
@@ -43,7 +43,7 @@ const OPTIONS: OptionKinds<RequestOptions> = {
   role: "any",
   signal: "any",
   keepConn: "boolean",
-  timeoutMs: "time",
+  headersTimeout: "time",
   destroyBody: "boolean",
 };
 
@@ -121,8 +121,8 @@ export class ClientRequest {
       return;
     }
     signal?.addEventListener("abort", this.#onSignal, { once: true });
-    const timeoutMs = options.timeoutMs ?? defaults.timeoutMs;
-    if (timeoutMs > 0) this.#timer = setTimeout(this.#onTimeout, timeoutMs, timeoutMs);
+    const headersTimeout = options.headersTimeout ?? defaults.headersTimeout;
+    if (headersTimeout > 0) this.#timer = setTimeout(this.#onTimeout, headersTimeout, headersTimeout);
   }
 
   /** Whether it ended, by whomever. */
@@ -229,8 +229,8 @@ export class ClientRequest {
     this.abort(abortedError("its signal fired", this.#signal?.reason));
   };
 
-  readonly #onTimeout = (timeoutMs: number): void => {
-    this.abort(new TimeoutError(`application did not answer within ${timeoutMs} ms`));
+  readonly #onTimeout = (headersTimeout: number): void => {
+    this.abort(new TimeoutError(`application did not answer within ${headersTimeout} ms`));
   };
 }
 

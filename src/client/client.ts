@@ -20,20 +20,20 @@ export interface FastCGIClientOptions extends PoolOptions {
    */
   keepConn?: boolean | undefined;
   /** Time in ms without progress until an answer begins; 0 for none. @defaultValue 0 */
-  timeoutMs?: number | undefined;
+  headersTimeout?: number | undefined;
   /** Largest length of a response head in bytes. @defaultValue 65536 */
-  maxHeadLength?: number | undefined;
+  maxHeaderSize?: number | undefined;
 }
 
 /** The options of a client, for functions that pass them on. */
 export const CLIENT_OPTIONS: OptionKinds<FastCGIClientOptions> = {
   keepConn: "boolean",
-  timeoutMs: "time",
-  maxHeadLength: "length",
+  headersTimeout: "time",
+  maxHeaderSize: "length",
   multiplex: "boolean",
   maxConnections: "count",
   maxWaitingRequests: "count",
-  idleTimeoutMs: "time",
+  keepAliveTimeout: "time",
 };
 
 /**
@@ -73,7 +73,7 @@ export class FastCGIClient {
     return new Promise((resolve, reject) => {
       this.#start(params, options, {
         parser: new CGIHeadParser(
-          this.#options.maxHeadLength === undefined ? {} : { maxHeadLength: this.#options.maxHeadLength },
+          this.#options.maxHeaderSize === undefined ? {} : { maxHeadLength: this.#options.maxHeaderSize },
         ),
         onHead: (head, streams) => resolve(new FastCGIResponse(head, streams)),
         onError: reject,
@@ -92,20 +92,20 @@ export class FastCGIClient {
    * Asks the application for values, on a connection of its own.
    *
    * @param names defaults to the three of the specification: FCGI_MAX_CONNS, FCGI_MAX_REQS, FCGI_MPXS_CONNS
-   * @param timeoutMs time in ms for the whole question; 0 for none
+   * @param timeout time in ms for the whole question; 0 for none
    * @returns the values that the application knows; numbers as decimal digits
    * @see FastCGI 1.0, section 4.1
    */
   getValues(
     names: Iterable<string> = Object.values(ValueName),
-    timeoutMs = 5000,
+    timeout = 5000,
   ): Promise<Map<string, string>> {
     return new Promise((resolve) => {
       if (typeof names === "string") {
         throw argumentError("ERR_INVALID_ARG_TYPE", "names is a string: give a list of names");
       }
-      checkOptions("getValues", { timeoutMs }, { timeoutMs: "time" });
-      resolve(this.#pool.getValues(names, timeoutMs));
+      checkOptions("getValues", { timeout }, { timeout: "time" });
+      resolve(this.#pool.getValues(names, timeout));
     });
   }
 
@@ -124,8 +124,8 @@ export class FastCGIClient {
   }
 
   #start(params: RequestParams, options: RequestOptions, receiver: ResponseReceiver): void {
-    const { keepConn = false, multiplex = false, timeoutMs = 0 } = this.#options;
-    const defaults = { keepConn: keepConn || multiplex, timeoutMs };
+    const { keepConn = false, multiplex = false, headersTimeout = 0 } = this.#options;
+    const defaults = { keepConn: keepConn || multiplex, headersTimeout };
     const request = new ClientRequest(params, options, defaults, receiver, this.#pool);
     if (!request.isOver) this.#pool.submit(request);
   }

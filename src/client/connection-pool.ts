@@ -26,13 +26,13 @@ export interface PoolOptions {
    */
   maxWaitingRequests?: number | undefined;
   /** Time in ms after which a kept connection without a request is closed; 0 for never. @defaultValue 10000 */
-  idleTimeoutMs?: number | undefined;
+  keepAliveTimeout?: number | undefined;
 }
 
 /** The connections to one application, and the requests that wait for one. */
 export class ConnectionPool implements ConnectionOwner, RequestOwner {
   readonly #target: Address;
-  readonly #idleTimeoutMs: number;
+  readonly #keepAliveTimeout: number;
   readonly #maxQueued: number;
   readonly #connections: Set<ClientConnection> = new Set();
   /** Connections without a request, the one used last at the end. */
@@ -49,7 +49,7 @@ export class ConnectionPool implements ConnectionOwner, RequestOwner {
 
   constructor(target: Address, options: PoolOptions) {
     this.#target = target;
-    this.#idleTimeoutMs = options.idleTimeoutMs ?? 10000;
+    this.#keepAliveTimeout = options.keepAliveTimeout ?? 10000;
     this.#maxConnections = options.maxConnections ?? 100;
     this.#maxQueued = options.maxWaitingRequests ?? 10000;
     if (!options.multiplex) this.#perConnection = 1;
@@ -91,7 +91,7 @@ export class ConnectionPool implements ConnectionOwner, RequestOwner {
       return;
     }
     this.#idle.add(connection);
-    connection.idle(this.#idleTimeoutMs);
+    connection.idle(this.#keepAliveTimeout);
   }
 
   onClose(connection: ClientConnection): void {
@@ -118,7 +118,7 @@ export class ConnectionPool implements ConnectionOwner, RequestOwner {
   }
 
   /** Asks the application for values, on a connection of its own. */
-  getValues(names: Iterable<string>, timeoutMs: number): Promise<Map<string, string>> {
+  getValues(names: Iterable<string>, timeout: number): Promise<Map<string, string>> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) throw closedError();
       const question = Array.from(names);
@@ -133,11 +133,11 @@ export class ConnectionPool implements ConnectionOwner, RequestOwner {
         },
       });
       this.#questions.add(connection);
-      if (timeoutMs > 0) {
+      if (timeout > 0) {
         timer = setTimeout(() => {
-          const message = `${describeAddress(this.#target)} did not answer FCGI_GET_VALUES within ${timeoutMs} ms`;
+          const message = `${describeAddress(this.#target)} did not answer FCGI_GET_VALUES within ${timeout} ms`;
           connection.destroy(new TimeoutError(message));
-        }, timeoutMs);
+        }, timeout);
       }
       try {
         connection.getValues(question, (values) => {

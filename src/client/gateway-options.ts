@@ -11,7 +11,7 @@ export interface GatewayOptions extends SiteOptions, FastCGIClientOptions {
    *
    * @defaultValue 60000
    */
-  timeoutMs?: number | undefined;
+  headersTimeout?: number | undefined;
   /**
    * What is held of a body of unknown length in bytes, for scripts (`documentRoot`, `scriptFilename`): they read
    * no further than CONTENT_LENGTH says. A longer body is answered with 411. Other programs get such bodies as

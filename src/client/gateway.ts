@@ -58,15 +58,16 @@ export function createGateway(target: FastCGITarget | FastCGIClient, options: Ga
 }
 
 function createClient(target: FastCGITarget, options: GatewayOptions): FastCGIClient {
-  const { keepConn, maxHeadLength, multiplex, maxConnections, maxWaitingRequests, idleTimeoutMs } = options;
+  const { keepConn, maxHeaderSize, multiplex, maxConnections, maxWaitingRequests, keepAliveTimeout } =
+    options;
   return new FastCGIClient(target, {
-    timeoutMs: options.timeoutMs ?? 60000,
+    headersTimeout: options.headersTimeout ?? 60000,
     keepConn,
-    maxHeadLength,
+    maxHeaderSize,
     multiplex,
     maxConnections,
     maxWaitingRequests,
-    idleTimeoutMs,
+    keepAliveTimeout,
   });
 }
 

@@ -152,8 +152,8 @@ test("does not die of a broken answer that nobody reads", async (t) => {
   assert.equal(response.body.readableEnded, false);
 });
 
-test("gives up after timeoutMs without an answer", async (t) => {
-  const { client } = await connect(t, () => {}, { timeoutMs: 20 });
+test("gives up after headersTimeout without an answer", async (t) => {
+  const { client } = await connect(t, () => {}, { headersTimeout: 20 });
   await assert.rejects(client.request(GET), { code: "ERR_FCGI_TIMEOUT" });
 });
 
@@ -250,10 +250,10 @@ test("does not use a connection again whose body was cut short by an early answe
   assert.equal(responder.sockets.length, 2);
 });
 
-test("closes an idle connection after idleTimeoutMs", async (t) => {
+test("closes an idle connection after keepAliveTimeout", async (t) => {
   const { client, responder } = await connect(t, (request) => request.end(OK), {
     keepConn: true,
-    idleTimeoutMs: 10,
+    keepAliveTimeout: 10,
   });
   await text((await client.request(GET)).body);
   await once(responder.sockets[0]!, "close");

@@ -294,7 +294,7 @@ test("answers 502, 503 and 504 for an application that fails before its head", a
       if (path === "/length") request.end("Content-Length: 1x\r\n\r\n");
       if (path === "/ends") request.end();
     },
-    { timeoutMs: 100 },
+    { headersTimeout: 100 },
   );
   const expected = { closes: 502, nonsense: 502, overloaded: 503, length: 502, ends: 502, hangs: 504 };
   for (const [path, status] of Object.entries(expected)) {

@@ -231,7 +231,7 @@ test("params and options that cannot be sent take no place in the pool", async (
     [GET, { body: null }, "ERR_INVALID_ARG_TYPE"],
     [GET, { signal: {} }, "ERR_INVALID_ARG_TYPE"],
     [GET, { timeout: 5 }, "ERR_INVALID_ARG_VALUE"],
-    [GET, { timeoutMs: Number.POSITIVE_INFINITY }, "ERR_OUT_OF_RANGE"],
+    [GET, { headersTimeout: Number.POSITIVE_INFINITY }, "ERR_OUT_OF_RANGE"],
     [GET, { keepConn: "no" }, "ERR_INVALID_ARG_TYPE"],
   ];
   for (const [params, options, code] of wrong) {
@@ -239,7 +239,10 @@ test("params and options that cannot be sent take no place in the pool", async (
     const answer: Promise<unknown> = Reflect.apply(client.request, client, [params, options]);
     await assert.rejects(answer, { code }, JSON.stringify([params, options]));
   }
-  assert.equal((await client.request(GET, { keepConn: undefined, timeoutMs: undefined })).statusCode, 200);
+  assert.equal(
+    (await client.request(GET, { keepConn: undefined, headersTimeout: undefined })).statusCode,
+    200,
+  );
 });
 
 test("refuses requests beyond maxWaitingRequests", async (t) => {

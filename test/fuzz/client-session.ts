@@ -30,9 +30,9 @@ export async function playClientSession(
     keepConn: random.chance(0.6),
     multiplex: random.chance(0.4),
     maxConnections: random.integer(1, 4),
-    maxHeadLength: 4000,
-    timeoutMs: script.isValid ? 0 : random.pick([10, 30, 60]),
-    idleTimeoutMs: random.pick([1, 1000]),
+    maxHeaderSize: 4000,
+    headersTimeout: script.isValid ? 0 : random.pick([10, 30, 60]),
+    keepAliveTimeout: random.pick([1, 1000]),
   });
   const problems: string[] = [];
   const promises: Promise<unknown>[] = [];

@@ -158,8 +158,8 @@ export async function fuzzGateway(
   const direct = http.createServer(application);
   const gateways = [
     createGateway(await listen(backend)),
-    createGateway(portOf(backend), { keepConn: true, maxConnections: 4, idleTimeoutMs: 100 }),
-    createGateway(portOf(backend), { multiplex: true, idleTimeoutMs: 100 }),
+    createGateway(portOf(backend), { keepConn: true, maxConnections: 4, keepAliveTimeout: 100 }),
+    createGateway(portOf(backend), { multiplex: true, keepAliveTimeout: 100 }),
   ];
   const fronts = gateways.map((gateway) => http.createServer(gateway));
   const ports: number[] = [];

@@ -79,8 +79,8 @@ test("refuses unknown and useless options by name", () => {
     [{ maxConnections: 0 }, "ERR_OUT_OF_RANGE", /option maxConnections is 0: give an integer from 1/],
     [{ maxConnections: Number.NaN }, "ERR_OUT_OF_RANGE", /NaN/],
     [{ maxConnections: "5" }, "ERR_INVALID_ARG_TYPE", /give a number/],
-    [{ idleTimeoutMs: -1 }, "ERR_OUT_OF_RANGE", /idleTimeoutMs/],
-    [{ timeoutMs: 2 ** 31 }, "ERR_OUT_OF_RANGE", /timeoutMs/],
+    [{ keepAliveTimeout: -1 }, "ERR_OUT_OF_RANGE", /keepAliveTimeout/],
+    [{ headersTimeout: 2 ** 31 }, "ERR_OUT_OF_RANGE", /headersTimeout/],
     [{ multiplex: 1 }, "ERR_INVALID_ARG_TYPE", /give a boolean/],
   ];
   for (const [options, code, message] of wrong) {
