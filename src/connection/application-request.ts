@@ -83,6 +83,17 @@ export class ApplicationRequest {
     this.params = this.#paramsBuffer.append(this.params, chunk, start, end);
   }
 
+  /** Frees the memory of `params`, which nobody will read. */
+  dropParams(): void {
+    this.params = NO_BYTES;
+    this.#paramsBuffer = undefined;
+  }
+
+  /** Marks STDIN as ended: what still arrives of it is skipped. */
+  endStdin(): void {
+    this.stdinEnded = true;
+  }
+
   /** Adds to `earlyStdin`. The piece is copied, so that it does not hold its chunk. */
   appendEarlyStdin(chunk: Buffer, start: number, end: number): void {
     this.#stdinBuffer ??= new GrowableBuffer();

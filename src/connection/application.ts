@@ -8,7 +8,6 @@ import {
   type ApplicationLimits,
   type ApplicationRequest,
   FilterData,
-  NO_BYTES,
 } from "./application-request.ts";
 
 /**
@@ -181,7 +180,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
         break;
       case RecordType.STDIN:
         if (request.stdinEnded) break;
-        request.stdinEnded = true;
+        request.endStdin();
         if (request.isEnded) this.forget(request);
         if (request.paramsEnded) this.#handler.onStdinEnd(request);
         break;
@@ -260,7 +259,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
     }
     if (request.paramsWireLength > this.#limits.maxParamsLength) {
       request.isTooLarge = true;
-      request.params = NO_BYTES;
+      request.dropParams();
     }
   }
 

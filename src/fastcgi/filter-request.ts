@@ -1,166 +1,130 @@
 import { Readable } from "node:stream";
 import { PieceBuffer } from "../http/piece-buffer.ts";
-import type { RequestConsumer, RequestTransport } from "../http/request-transport.ts";
+import { LimitError } from "../protocol/errors.ts";
+import { FastCGIRequest } from "./request.ts";
 
 /**
- * A request in the Filter role: what stands between its transport and its consumer, so that the usual requests
- * know nothing of FCGI_DATA.
+ * A request in the Filter role: it has a second stream of input, FCGI_DATA.
  *
- * Both streams come over one connection. It is paused when neither wants more: a filter that reads `data` first
- * has the body wait in memory meanwhile, up to a limit.
+ * Both streams share the connection, which is paused only when neither is wanted. While a filter reads one of them, the
+ * other is buffered, up to a limit.
  *
  * @see FastCGI 1.0, section 6.4
  */
-export class FilterRequest implements RequestTransport, RequestConsumer {
-  consumer: RequestConsumer | undefined = undefined;
-  readonly data: Readable;
-  readonly #transport: RequestTransport;
-  readonly #pieces: PieceBuffer;
-  readonly #maxBuffered: number;
-  readonly #onOverflow: () => void;
+export class FilterRequest extends FastCGIRequest {
+  #data: Readable | undefined = undefined;
+  #pieces: PieceBuffer | undefined = undefined;
+  #maxBuffered = 0;
   #wantsStdin = true;
   #wantsData = false;
-  /** Bytes of either stream that came while it wanted none. */
+  /** Bytes of each stream that arrived while it was not wanted. */
   #bufferedStdin = 0;
   #bufferedData = 0;
 
+  /** FCGI_DATA; undefined before {@link openData}, and then dropped. */
+  get data(): Readable | undefined {
+    return this.#data;
+  }
+
+  override get hasAllInput(): boolean {
+    return super.hasAllInput && this.filterData?.isEnded === true;
+  }
+
   /**
-   * @param maxBuffered bytes of one stream that may wait while the other one is awaited
-   * @param onOverflow is called when there are more: the request cannot go on
+   * Creates `data`, when the request is passed to the application.
+   *
+   * @param maxBuffered bytes of one stream that are buffered while the other is read; beyond it the request fails with
+   *   ERR_FCGI_LIMIT
    */
-  constructor(transport: RequestTransport, maxBuffered: number, onOverflow: () => void) {
-    this.#transport = transport;
+  openData(maxBuffered: number): void {
     this.#maxBuffered = maxBuffered;
-    this.#onOverflow = onOverflow;
-    transport.consumer = this;
-    this.data = new Readable({
+    const data = new Readable({
       read: () => {
         this.#wantsData = true;
         this.#bufferedData = 0;
-        transport.resume();
+        super.resume();
       },
     });
+    // An application that does not read `data` need not handle its error.
+    data.on("error", () => {});
+    this.#data = data;
     this.#pieces = new PieceBuffer(
-      this.data,
+      data,
       () => {
         this.#wantsData = false;
-        if (!this.#wantsStdin) transport.pause();
+        if (!this.#wantsStdin) super.pause();
       },
-      (error) => this.#fail(error),
+      (error) => this.#failData(error),
     );
-    // Who does not read it need not hear that it broke off.
-    this.data.on("error", () => {});
   }
 
-  get params(): Buffer {
-    return this.#transport.params;
-  }
-  get role(): number {
-    return this.#transport.role;
-  }
-  get appStatus(): number {
-    return this.#transport.appStatus;
-  }
-  set appStatus(status: number) {
-    this.#transport.appStatus = status;
-  }
-  get writableLength(): number {
-    return this.#transport.writableLength;
-  }
-  get highWaterMark(): number {
-    return this.#transport.highWaterMark;
-  }
-  writeHTTP(text: string, encoding: BufferEncoding): void {
-    this.#transport.writeHTTP(text, encoding);
-  }
-  write(data: string | Uint8Array, encoding: BufferEncoding): void {
-    this.#transport.write(data, encoding);
-  }
-  makeRoom(): boolean {
-    return this.#transport.makeRoom();
-  }
-  awaitDrain(): boolean {
-    return this.#transport.awaitDrain();
-  }
-  flush(isComplete: boolean): void {
-    this.#transport.flush(isComplete);
-  }
-  whenSent(callback: () => void): void {
-    this.#transport.whenSent(callback);
-  }
-  writeStderr(chunk: Uint8Array, callback: (error?: Error | null) => void): void {
-    this.#transport.writeStderr(chunk, callback);
-  }
-  discard(): void {
-    this.#transport.discard();
-  }
-  abort(): void {
-    this.data.destroy();
-    this.#transport.abort();
-  }
-
-  pause(): void {
+  override pause(): void {
     this.#wantsStdin = false;
-    if (!this.#wantsData) this.#transport.pause();
+    if (!this.#wantsData) super.pause();
   }
-  resume(): void {
+
+  override resume(): void {
     this.#wantsStdin = true;
     this.#bufferedStdin = 0;
-    this.#transport.resume();
+    super.resume();
   }
 
-  onStdin(chunk: Buffer): void {
+  protected override deliverStdin(chunk: Buffer): void {
     if (!this.#wantsStdin) this.#bufferedStdin += chunk.length;
-    this.consumer?.onStdin(chunk);
+    super.deliverStdin(chunk);
     this.#checkBuffered();
   }
-  onStdinEnd(): void {
+
+  override deliverStdinEnd(): void {
     this.#wantsStdin = false;
-    this.consumer?.onStdinEnd();
+    super.deliverStdinEnd();
   }
-  onData(chunk: Buffer): void {
-    if (this.data.destroyed) return;
+
+  override takeData(chunk: Buffer): void {
+    if (this.#data === undefined || this.#data.destroyed) return;
     if (!this.#wantsData) this.#bufferedData += chunk.length;
     try {
-      this.#pieces.push(chunk);
+      this.#pieces?.push(chunk);
     } catch (error) {
-      this.#fail(error);
+      this.#failData(error);
       return;
     }
     this.#checkBuffered();
   }
-  onDataEnd(): void {
+
+  override takeDataEnd(): void {
     this.#wantsData = false;
     try {
-      this.#pieces.end();
-      this.data.push(null);
+      this.#pieces?.end();
+      this.#data?.push(null);
     } catch (error) {
-      this.#fail(error);
+      this.#failData(error);
     }
   }
-  /** A listener of `data` threw: it hears no more. */
-  #fail(error: unknown): void {
-    this.data.destroy();
+
+  override notifyAbort(error?: Error, isReported?: boolean): void {
+    const data = this.#data;
+    if (data !== undefined && !data.readableEnded)
+      data.destroy(Object.assign(new Error("aborted"), { code: "ECONNRESET" }));
+    super.notifyAbort(error, isReported);
+  }
+
+  override abort(): void {
+    this.#data?.destroy();
+    super.abort();
+  }
+
+  /** Fails the request because a listener of `data` threw. */
+  #failData(error: unknown): void {
+    this.#data?.destroy();
     this.consumer?.fail?.(error);
   }
+
   #checkBuffered(): void {
-    if (this.#bufferedStdin + this.#bufferedData <= this.#maxBuffered) return;
+    if (this.#bufferedStdin + this.#bufferedData <= this.#maxBuffered || this.#data === undefined) return;
     this.#bufferedStdin = 0;
     this.#bufferedData = 0;
-    this.#onOverflow();
-  }
-  onFlushed(): void {
-    this.consumer?.onFlushed();
-  }
-  onDrain(): void {
-    this.consumer?.onDrain();
-  }
-  get isReading(): boolean {
-    return this.consumer?.isReading ?? false;
-  }
-  onAbort(error?: Error, isReported?: boolean): void {
-    if (!this.data.readableEnded)
-      this.data.destroy(Object.assign(new Error("aborted"), { code: "ECONNRESET" }));
-    this.consumer?.onAbort(error, isReported);
+    const what = `request ${this.requestId} sent over ${this.#maxBuffered} bytes of a stream that its filter does not read`;
+    this.connection.failRequest(this, new LimitError(what));
   }
 }

@@ -1,27 +1,33 @@
 import { RecordType } from "../protocol/constants.ts";
 import { encodeStreamEnd } from "../protocol/record.ts";
-import type { OutputScheduler } from "./output-scheduler.ts";
 
 const EMPTY = Buffer.alloc(0);
-/** Milliseconds after which a peer that may be gone is asked again; then at every sweep. */
+/** Milliseconds until the next probes; further ones follow with each check of the time-outs. */
 const DELAYS = [1, 5, 25, 125];
 
+/** What the probe needs of the output of a connection. */
+export interface ProbeOutput {
+  readonly isEmpty: boolean;
+  write(bytes: Buffer): void;
+}
+
 /**
- * Finds out whether a peer is gone or has only ended its side, as FIN says no more than that: writing to a closed
- * connection brings a reset, and the next write hears of it. An empty FCGI_STDERR means nothing to a peer that
- * still reads (5.3), later writes are empty altogether.
+ * Finds out whether a web server that has ended its side has gone, because FIN alone does not say so.
+ *
+ * Writing to a closed connection makes its system send RST, which the next write reports. The first write is an empty
+ * FCGI_STDERR record, which has no effect on a web server that still reads (section 5.3); later ones are empty.
  */
 export class HalfCloseProbe {
-  readonly #output: OutputScheduler;
+  readonly #output: ProbeOutput;
 
-  /** Asks for the first time, and again soon. */
-  constructor(output: OutputScheduler, requestId: number) {
+  /** Sends the first probe, and further ones soon. */
+  constructor(output: ProbeOutput, requestId: number) {
     this.#output = output;
     output.write(encodeStreamEnd(RecordType.STDERR, requestId));
     for (const delay of DELAYS) setTimeout(() => this.again(), delay).unref();
   }
 
-  /** Asks once more. */
+  /** Sends another probe. */
   again(): void {
     if (this.#output.isEmpty) this.#output.write(EMPTY);
   }

@@ -1,81 +1,126 @@
-import { Socket } from "node:net";
 import { GrowableBuffer } from "../connection/growable-buffer.ts";
 import { RecordType } from "../protocol/constants.ts";
 import { encodeStream } from "../protocol/record.ts";
-import type { FastCGIRequest } from "./request.ts";
-import {
-  encodeChunks,
-  fitsSlab,
-  openResponse,
-  outputSlab,
-  replaceOutputSlab,
-  takeChunks,
-  writeEnd,
-  writeQueued,
-} from "./stdout-queue.ts";
+import { outputSlab, replaceOutputSlab } from "./stdout-records.ts";
 
 const EMPTY = Buffer.alloc(0);
-/** What one request may send before another one of the same connection has its turn. */
+/** Bytes that a request may send before the next request of the connection may. */
 const ROUND_ROBIN_LENGTH = 65528;
 
-/** What the output tells its connection. */
-export interface OutputOwner {
-  /** Whether several requests are open. */
-  readonly isShared: boolean;
-  onComplete(request: FastCGIRequest): void;
-  /** More waits than `maxLength`, and comes from what is read: reading has to stop until `onRoom`. */
-  onFull(): void;
-  onRoom(): void;
+/** The part of a socket that output needs. */
+export interface OutputSocket {
+  readonly destroyed: boolean;
+  readonly writable: boolean;
+  readonly writableEnded: boolean;
+  readonly writableHighWaterMark: number;
+  readonly writableLength: number;
+  readonly writableNeedDrain: boolean;
+  cork(): void;
+  uncork(): void;
+  write(bytes: Uint8Array, callback?: (error?: Error | null) => void): boolean;
+  on(event: "drain" | "finish" | "close", listener: () => void): this;
+  off(event: "finish" | "close", listener: () => void): this;
 }
 
-/** The sending side of a connection: which request may send how much, and when. */
-export class OutputScheduler {
-  readonly #socket: Socket;
-  readonly #owner: OutputOwner;
+/** What the scheduler needs of a request: a queue of output, and two fields that only the scheduler writes. */
+export interface OutputRequest {
+  readonly requestId: number;
+  readonly isEnded: boolean;
+  readonly queuedLength: number;
+  /** Whether FCGI_END_REQUEST may follow what is queued. */
+  readonly mayEnd: boolean;
+  /** Has queued output that waits for `drain`. Written by the scheduler. */
+  isWaiting: boolean;
+  /** Is in the scheduler's queue. Written by the scheduler. */
+  isQueued: boolean;
+  /** Encodes all that is queued into the shared slab; returns the length, or -1 if it does not fit. */
+  encodeToSlab(): number;
+  /** Takes up to `budget` bytes of what is queued as records. */
+  takeRecords(budget: number): Uint8Array[];
+  /** All that was queued is handed to the socket. */
+  onFlushed(): void;
+  /** The socket accepts output again. */
+  onDrain(): void;
+}
+
+/** What the scheduler tells its connection. */
+export interface OutputOwner<R> {
+  /** Whether several requests are open. */
+  readonly isShared: boolean;
+  /** The whole response is handed to the socket. */
+  onComplete(request: R): void;
+  /** Over `maxLength` bytes wait, caused by input: stop reading until {@link onDrain}. */
+  onOverfull(): void;
+  onDrain(): void;
+}
+
+/**
+ * The output of a connection: which request may send how much, and when.
+ *
+ * A request whose output does not fit into the socket waits in a queue. At each `drain` the requests of the queue send
+ * in turn (round-robin) until the socket is full again. Control records (END_REQUEST after an abort, results of
+ * FCGI_GET_VALUES …) are sent before any other output.
+ */
+export class OutputScheduler<R extends OutputRequest> {
+  readonly #socket: OutputSocket;
+  readonly #owner: OutputOwner<R>;
   readonly #maxLength: number;
-  /** Whether bytes given to `socket.write()` are the kernel's when it returns with nothing queued. */
-  readonly isPlainSocket: boolean;
-  /** Bytes waiting in the socket from which on it asks to wait, and tells by `drain` when they are gone. */
+  readonly #isPlainSocket: boolean;
+  /** Bytes waiting in the socket from which on it is full. */
   readonly highWaterMark: number;
   /**
-   * Requests that wait for room, in the order of their turns: to send what they have left, or to be told. It comes
-   * into being when it is needed: most connections carry one small request.
+   * Requests waiting for `drain`, round-robin: to send what they have queued, or to be notified. Created lazily,
+   * because most connections carry one small request.
    */
-  #queue: FastCGIRequest[] | undefined = undefined;
-  #hearsDrain = false;
-  /** Control records that wait for `drain`, put together: a write of its own costs each of them ten times its bytes. */
+  #queue: R[] | undefined = undefined;
+  #listensToDrain = false;
+  /** Control records that wait for `drain`, joined: a separate write costs each of them ten times its bytes. */
   #replies: Buffer = EMPTY;
   #replyBuffer: GrowableBuffer | undefined = undefined;
 
-  /** @param maxLength bytes that one request may send at a time, and that may wait before reading has to stop */
-  constructor(socket: Socket, owner: OutputOwner, maxLength: number) {
+  /**
+   * @param maxLength bytes that one request may send at a time, and that may wait before reading has to stop
+   * @param isPlainSocket `write()` copies its bytes to the kernel or keeps them in the socket's queue: the shared slab
+   *   may be reused if the queue is empty afterwards
+   */
+  constructor(socket: OutputSocket, owner: OutputOwner<R>, maxLength: number, isPlainSocket: boolean) {
     this.#socket = socket;
     this.#owner = owner;
     this.#maxLength = maxLength;
+    this.#isPlainSocket = isPlainSocket;
     this.highWaterMark = socket.writableHighWaterMark;
-    this.isPlainSocket = socket instanceof Socket && !("encrypted" in socket);
   }
 
-  /** Whether nothing waits in the socket. */
+  /** Whether the socket has sent all its output. */
   get isEmpty(): boolean {
     return this.#socket.writableLength === 0;
   }
 
-  /** Sends control records, at once if there is room. */
+  /** Bytes waiting in the socket. */
+  get length(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Whether the socket still takes output. */
+  get isWritable(): boolean {
+    return this.#socket.writable;
+  }
+
+  /** Sends control records: now, or at `drain` if the socket is full. */
   write(bytes: Buffer): void {
     if (!this.#socket.writable) return;
     if (this.#isFull) {
       this.#replyBuffer ??= new GrowableBuffer();
       this.#replies = this.#replyBuffer.append(this.#replies, bytes, 0, bytes.length);
-      this.hearDrain();
-      if (this.isOverfull) this.#owner.onFull();
+      this.listenToDrain();
+      if (this.isOverfull) this.#owner.onOverfull();
     } else {
       this.sendReplies();
       this.#socket.write(bytes);
     }
   }
 
-  /** Hands the control records that wait to the socket: before anything else is, and before it ends. */
+  /** Hands waiting control records to the socket; called before any other output and before the socket ends. */
   sendReplies(): void {
     if (this.#replies.length === 0) return;
     const replies = this.#replies;
@@ -84,7 +129,7 @@ export class OutputScheduler {
     if (this.#socket.writable) this.#socket.write(replies);
   }
 
-  /** Whether more waits than there may, what requests have queued included; `drain` will then tell of room. */
+  /** Whether the socket is full and more than `maxLength` bytes wait, those queued by requests included. */
   get isOverfull(): boolean {
     if (!this.#isFull) return false;
     let length = this.#socket.writableLength + this.#replies.length;
@@ -92,51 +137,37 @@ export class OutputScheduler {
     return length > this.#maxLength;
   }
 
-  /** Sends what a request has queued, and its end if it is complete, as far as there is room. */
-  flush(request: FastCGIRequest): void {
+  /** Sends what a request has queued, and its end if it is complete, as far as the socket accepts it. */
+  flush(request: R): void {
     if (request.isWaiting || !this.#socket.writable) return;
     if (this.#socket.writableLength >= ROUND_ROBIN_LENGTH && this.#isFull) {
       this.#wait(request);
       return;
     }
     this.sendReplies();
-    if (!request.hasStdout && !request.mayEnd) openResponse(request);
-    if (fitsSlab(request)) {
-      const end = writeQueued(request);
-      request.hasStdout ||= end > 0;
-      this.#sendSlab(request.mayEnd ? writeEnd(outputSlab(), end, request) : end);
-      this.#flushed(request);
+    const length = request.encodeToSlab();
+    if (length < 0) {
+      this.#flushRecords(request);
     } else {
-      this.#flushChunks(request);
+      if (length > 0) this.#sendSlab(length);
+      this.#flushed(request);
     }
   }
 
-  #flushChunks(request: FastCGIRequest): void {
-    const chunks = request.takeText();
-    const isAlone = !this.#owner.isShared;
-    const { taken, length } = takeChunks(chunks, isAlone ? this.#maxLength : ROUND_ROBIN_LENGTH);
-    request.queuedLength -= length;
-    request.hasStdout ||= length > 0;
-    const isAll = chunks.length === 0;
-    if (isAll) request.chunks = undefined;
-    const isLast = isAll && request.mayEnd;
+  #flushRecords(request: R): void {
+    const records = request.takeRecords(this.#owner.isShared ? ROUND_ROBIN_LENGTH : this.#maxLength);
     const socket = this.#socket;
     socket.cork();
-    for (const buffer of encodeChunks(request.requestId, taken, length)) socket.write(buffer);
-    if (isLast) {
-      const end = Buffer.allocUnsafe(32);
-      socket.write(end.subarray(0, writeEnd(end, 0, request)));
-    }
+    for (const bytes of records) socket.write(bytes);
     socket.uncork();
-    if (isAll) this.#flushed(request);
+    if (request.queuedLength === 0) this.#flushed(request);
     else this.#wait(request);
   }
 
   #sendSlab(length: number): void {
-    if (length === 0) return;
     const socket = this.#socket;
     const bytes = outputSlab().subarray(0, length);
-    if (!this.isPlainSocket || socket.writableLength > 0) {
+    if (!this.#isPlainSocket || socket.writableLength > 0) {
       socket.write(Buffer.from(bytes));
     } else {
       socket.write(bytes);
@@ -144,43 +175,42 @@ export class OutputScheduler {
     }
   }
 
-  #flushed(request: FastCGIRequest): void {
+  #flushed(request: R): void {
     if (request.mayEnd) this.#owner.onComplete(request);
-    if (!request.isHolding) request.consumer?.onFlushed();
+    request.onFlushed();
   }
 
-  /** Whether the socket asks to wait: it will then emit `drain`, and not otherwise. */
+  /** Whether the socket will emit `drain`: it does only after `write()` returned false. */
   get #isFull(): boolean {
     return this.#socket.writableLength > 0 && this.#socket.writableNeedDrain;
   }
 
-  #wait(request: FastCGIRequest): void {
+  #wait(request: R): void {
     request.isWaiting = true;
     this.#enqueue(request);
-    // Room may be there at once, if the kernel took all.
+    // No `drain` follows if the kernel took all.
     if (!this.#isFull) process.nextTick(drainScheduler, this);
   }
 
-  #enqueue(request: FastCGIRequest): void {
-    this.hearDrain();
+  #enqueue(request: R): void {
+    this.listenToDrain();
     if (request.isQueued) return;
     request.isQueued = true;
     this.#queue ??= [];
     this.#queue.push(request);
   }
 
-  /** Listens for `drain`, which most connections never need. */
-  hearDrain(): void {
-    if (this.#hearsDrain) return;
-    this.#hearsDrain = true;
+  /** Adds the listener to `drain`, which most connections never need. */
+  listenToDrain(): void {
+    if (this.#listensToDrain) return;
+    this.#listensToDrain = true;
     this.#socket.on("drain", () => this.drain());
   }
 
-  /** Gives those who wait their turns. */
+  /** Lets the requests in the queue send, once each, until the socket is full; the rest of a response is queued again. */
   drain(): void {
     this.sendReplies();
     const queue = this.#queue ?? [];
-    // As long as there is room, each of those in line has one turn; who is not done stands at its end again.
     for (let rest = queue.length; rest > 0 && this.#socket.writable && !this.#isFull; rest--) {
       const request = queue.shift()!;
       request.isQueued = false;
@@ -188,19 +218,19 @@ export class OutputScheduler {
       request.isWaiting = false;
       if (request.isEnded) continue;
       if (isWaiting) this.flush(request);
-      else request.consumer?.onDrain();
+      else request.onDrain();
     }
-    this.#owner.onRoom();
+    this.#owner.onDrain();
   }
 
-  /** Whether output of `request` is on its way; its consumer will then hear `onDrain`. */
-  awaitDrain(request: FastCGIRequest): boolean {
+  /** Returns whether output of `request` waits; its `onDrain` is called when the socket accepts more. */
+  awaitDrain(request: R): boolean {
     if (!request.isWaiting && !this.#isFull) return false;
     this.#enqueue(request);
     return true;
   }
 
-  /** Calls back once all that was written has left the process, or the connection has gone. */
+  /** Calls back once all that was written has left the process, or the connection has closed. */
   whenSent(callback: () => void): void {
     const socket = this.#socket;
     if (socket.destroyed) {
@@ -216,21 +246,21 @@ export class OutputScheduler {
     }
   }
 
-  /** Sends a chunk of FCGI_STDERR; calls back when it has left. */
-  writeStderr(request: FastCGIRequest, chunk: Uint8Array, callback: (error?: Error | null) => void): void {
+  /** Sends a chunk of FCGI_STDERR; calls back when it has left the process. */
+  writeStderr(requestId: number, chunk: Uint8Array, callback: (error?: Error | null) => void): void {
     const socket = this.#socket;
     this.sendReplies();
-    request.hasStderr ||= chunk.length > 0;
     socket.cork();
-    for (const bytes of encodeStream(RecordType.STDERR, request.requestId, chunk)) socket.write(bytes);
+    for (const bytes of encodeStream(RecordType.STDERR, requestId, chunk)) socket.write(bytes);
     socket.uncork();
-    // Called back at once, if it can be: what is written next must not come behind the end of the request.
+    // Synchronous where possible: the next chunk must not follow the end of the request.
     if (this.isEmpty) callback();
-    // In a tick of its own: what it runs of the application may throw, and the socket is everybody's.
+    // In a tick of its own, because the callback may run code of the application that throws, and a throw inside of the
+    // socket would affect all requests of the connection.
     else socket.write(EMPTY, (error) => process.nextTick(callback, error));
   }
 }
 
-function drainScheduler(output: OutputScheduler): void {
-  output.drain();
+function drainScheduler(scheduler: { drain(): void }): void {
+  scheduler.drain();
 }

@@ -1,143 +1,99 @@
-import { toStatusField } from "../cgi/response-head.ts";
-import { ApplicationRequest } from "../connection/application-request.ts";
-import type { RequestConsumer, RequestTransport } from "../http/request-transport.ts";
-import type { FastCGIConnection } from "./connection.ts";
+import type { RequestTransport } from "../http/request-transport.ts";
+import { StdoutQueue } from "./stdout-queue.ts";
 
-/** Bytes that are worth a write of their own in mid-tick. */
+/** Queued bytes from which on a write of their own in the middle of a tick pays. */
 const WORTH_SENDING = 98304;
-/** Bytes that a request may queue while the operating system takes all it is given. */
+/** Bytes that a request may queue while the kernel takes all that it is given. */
 const MAX_QUEUED_LENGTH = 262144;
 
 type StderrCallback = (error?: Error | null) => void;
 
-/** Whether text of this encoding can wait as it is; of others it is decoded when it is written. */
-function canWait(encoding: BufferEncoding): boolean {
-  return encoding === "utf8" || encoding === "latin1" || encoding === "utf-8" || encoding === "binary";
+/** What a request needs of the output of its connection. */
+export interface RequestOutput {
+  readonly highWaterMark: number;
+  readonly length: number;
+  readonly isWritable: boolean;
+  flush(request: FastCGIRequest): void;
+  awaitDrain(request: FastCGIRequest): boolean;
+  whenSent(callback: () => void): void;
+  writeStderr(requestId: number, chunk: Uint8Array, callback: StderrCallback): void;
+}
+
+/** What a request, and whoever holds one, needs of its connection. */
+export interface RequestConnection {
+  readonly output: RequestOutput;
+  /** Reads STDIN of a paused request again. */
+  resume(request: FastCGIRequest): void;
+  /** Nobody will read the rest of STDIN. */
+  onDiscard(request: FastCGIRequest): void;
+  /** Ends a request so that its response does not look complete. */
+  abortRequest(request: FastCGIRequest): void;
+  /** Ends a request because of what the web server sent, and the connection if it carries no other request. */
+  failRequest(request: FastCGIRequest, error: Error): void;
+  /** Drops a request whose response is complete, although STDIN has not ended. */
+  letGo(request: FastCGIRequest, error?: Error): void;
 }
 
 /**
- * One request of a {@link FastCGIConnection}, and its output that waits to be sent.
+ * One request of a FastCGI connection, as a transport for Node's `req` and `res`.
  *
- * Output is one string (most answers: head and body in one), and chunks behind it.
+ * The object has four classes, each with fields that it alone writes: what was received (ApplicationRequest), what is
+ * expected and read (RequestInput), what is queued (StdoutQueue), and here the way to the connection.
  */
-export class FastCGIRequest extends ApplicationRequest implements RequestTransport {
-  readonly connection: FastCGIConnection;
-  consumer: RequestConsumer | undefined = undefined;
-  text = "";
-  textEncoding: BufferEncoding = "latin1";
-  chunks: Uint8Array[] | undefined = undefined;
-  /** Whether `text` begins with `HTTP/1.1 `, which goes out as `Status: `. */
-  isHTTP = false;
-  /** Bytes, or characters of `text`, that are queued here. */
-  queuedLength = 0;
-  /** The answer is whole: FCGI_END_REQUEST follows what is queued, unless it has to wait. */
-  isComplete = false;
-  /** FCGI_END_REQUEST has to wait for the end of STDIN. */
-  endsAfterStdin = false;
-  /** Has output left that waits for its turn. */
+export class FastCGIRequest extends StdoutQueue implements RequestTransport {
+  readonly connection: RequestConnection;
+  /** Written by the output scheduler, as is `isQueued`. */
   isWaiting = false;
-  /** Is among those who wait for a turn: to send, or to hear that there is room. */
   isQueued = false;
-  /** More is to follow at once: nobody is told that the queue is empty. */
-  isHolding = false;
-  hasStdout = false;
-  hasStderr = false;
-  /** Is told when the last of STDERR has left; the next is written then. */
-  stderrCallback: StderrCallback | undefined = undefined;
-  isPaused = false;
-  /** Takes one of `maxRequests`. */
+  /** Counts towards `maxRequests`. Written by the server. */
   isCounted = false;
-  /** Nobody reads STDIN any more. */
-  isDiscarded = false;
-  /** Bytes of STDIN that were given to the consumer while it had asked for none. */
-  bufferedStdin = 0;
-  /** Bytes of STDIN that CONTENT_LENGTH still announces, or -1 if it says nothing. */
-  stdinRemaining = -1;
-  /** The number of the server's clock tick when STDIN last moved. */
-  stdinTick = 0;
-  startTick = 0;
-  appStatus = 0;
+  /** More output follows at once: the consumer is not notified of an empty queue. */
+  #isHolding = false;
+  /** Of the last chunk of STDERR, until it has left. */
+  #stderrCallback: StderrCallback | undefined = undefined;
 
-  constructor(connection: FastCGIConnection, requestId: number, role: number, keepConn: boolean) {
-    super(requestId, role, keepConn);
+  /** @param tick of the server's clock */
+  constructor(
+    connection: RequestConnection,
+    requestId: number,
+    role: number,
+    keepConn: boolean,
+    tick: number,
+  ) {
+    super(requestId, role, keepConn, tick);
     this.connection = connection;
   }
 
-  /** Whether FCGI_END_REQUEST may follow what is queued. */
-  get mayEnd(): boolean {
-    return this.isComplete && (!this.endsAfterStdin || this.stdinEnded);
+  resume(): void {
+    this.connection.resume(this);
   }
 
-  /** Whether STDIN is to come, as far as is known. */
-  get awaitsStdin(): boolean {
-    return this.paramsEnded && !this.stdinEnded && this.stdinRemaining !== 0;
-  }
-
-  /** Whether STDIN is to come to an application that has answered already. */
-  get isReadOn(): boolean {
-    return this.isEnded && this.awaitsStdin && !this.isDiscarded && this.consumer?.isReading === true;
+  discard(): void {
+    this.ignoreStdin();
+    this.connection.onDiscard(this);
   }
 
   get writableLength(): number {
-    return this.queuedLength + this.connection.socket.writableLength;
+    return this.queuedLength + this.connection.output.length;
   }
 
   get highWaterMark(): number {
     return this.connection.output.highWaterMark;
   }
 
-  writeHTTP(text: string, encoding: BufferEncoding): void {
-    if (this.chunks === undefined && this.text === "" && canWait(encoding)) {
-      this.write(text, encoding);
-      this.isHTTP = this.text !== "";
-    } else {
-      this.write(toStatusField(text), encoding);
-    }
-  }
-
-  write(data: string | Uint8Array, encoding: BufferEncoding): void {
-    if (this.isEnded || this.isComplete || data.length === 0) return;
-    if (typeof data === "string" && this.chunks === undefined && this.text === "" && canWait(encoding)) {
-      this.text = data;
-      this.textEncoding = encoding;
-      this.queuedLength = data.length;
-      return;
-    }
-    const bytes = typeof data === "string" ? Buffer.from(data, encoding) : data;
-    if (this.chunks === undefined) this.chunks = [bytes];
-    else this.chunks.push(bytes);
-    this.queuedLength += bytes.length;
-  }
-
-  /** Turns `text`, if there is one, into the first of `chunks`. */
-  takeText(): Uint8Array[] {
-    this.chunks ??= [];
-    if (this.text !== "") {
-      const bytes = Buffer.from(this.isHTTP ? toStatusField(this.text) : this.text, this.textEncoding);
-      this.isHTTP = false;
-      this.chunks.unshift(bytes);
-      this.queuedLength += bytes.length - this.text.length;
-      this.text = "";
-    }
-    return this.chunks;
-  }
-
   makeRoom(): boolean {
-    const { socket } = this.connection;
-    if (this.queuedLength + socket.writableLength < this.highWaterMark) return true;
-    if (this.isWaiting || socket.writableLength > 0) return false;
-    const { chunks } = this;
-    const last = chunks?.at(-1);
-    if (chunks !== undefined && last !== undefined && this.queuedLength - last.length >= WORTH_SENDING) {
-      // As long as the operating system takes all at once, nobody has to wait for `drain`.
-      chunks.pop();
-      this.queuedLength -= last.length;
-      this.isHolding = true;
-      this.connection.output.flush(this);
-      this.isHolding = false;
+    const { output } = this.connection;
+    if (this.queuedLength + output.length < output.highWaterMark) return true;
+    if (this.isWaiting || output.length > 0) return false;
+    const last = this.popChunk(WORTH_SENDING);
+    if (last !== undefined) {
+      // As long as the kernel takes all at once, the application need not wait for `drain`.
+      this.#isHolding = true;
+      output.flush(this);
+      this.#isHolding = false;
       this.write(last, "latin1");
     }
-    return this.queuedLength < MAX_QUEUED_LENGTH && socket.writableLength === 0;
+    return this.queuedLength < MAX_QUEUED_LENGTH && output.length === 0;
   }
 
   awaitDrain(): boolean {
@@ -147,11 +103,19 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   flush(isComplete: boolean): void {
     if (this.isEnded) return;
     if (isComplete) {
-      // What the application wrote before the end leaves before it.
-      if (this.stderrCallback !== undefined) this.#hurryStderr();
-      this.isComplete = true;
+      // STDERR that was written before the end of the response is sent before it.
+      while (this.#stderrCallback !== undefined) this.#settleStderr();
+      this.complete();
     }
     this.connection.output.flush(this);
+  }
+
+  onFlushed(): void {
+    if (!this.#isHolding) this.consumer?.onFlushed();
+  }
+
+  onDrain(): void {
+    this.consumer?.onDrain();
   }
 
   whenSent(callback: () => void): void {
@@ -159,37 +123,22 @@ export class FastCGIRequest extends ApplicationRequest implements RequestTranspo
   }
 
   writeStderr(chunk: Uint8Array, callback: StderrCallback): void {
-    const { output, socket } = this.connection;
-    if (this.isEnded || !socket.writable) {
+    const { output } = this.connection;
+    if (this.isEnded || !output.isWritable) {
       callback(new Error("the request is over: nothing can be written to its stderr"));
       return;
     }
-    this.stderrCallback = callback;
-    output.writeStderr(this, chunk, (error) => {
-      if (this.stderrCallback === callback) this.#settleStderr(error);
+    this.#stderrCallback = callback;
+    if (chunk.length > 0) this.hasStderr = true;
+    output.writeStderr(this.requestId, chunk, (error) => {
+      if (this.#stderrCallback === callback) this.#settleStderr(error);
     });
   }
 
   #settleStderr(error?: Error | null): void {
-    const callback = this.stderrCallback;
-    this.stderrCallback = undefined;
+    const callback = this.#stderrCallback;
+    this.#stderrCallback = undefined;
     callback?.(error);
-  }
-
-  #hurryStderr(): void {
-    while (this.stderrCallback !== undefined) this.#settleStderr();
-  }
-
-  discard(): void {
-    this.connection.discard(this);
-  }
-
-  pause(): void {
-    this.connection.pause(this);
-  }
-
-  resume(): void {
-    this.connection.resume(this);
   }
 
   abort(): void {

@@ -1,105 +1,216 @@
 import { decodeParams, isBehindNginx } from "../cgi/params.ts";
-import { HEADER_LENGTH, MAX_CONTENT_LENGTH, RecordType } from "../protocol/constants.ts";
-import { paddingFor, writeEndRequest, writeHeader } from "../protocol/record.ts";
-import type { FastCGIRequest } from "./request.ts";
+import { toStatusField } from "../cgi/response-head.ts";
+import { HEADER_LENGTH, MAX_CONTENT_LENGTH } from "../protocol/constants.ts";
+import { RequestInput } from "./request-input.ts";
+import {
+  encodeChunks,
+  MAX_COPIED_LENGTH,
+  MAX_END_LENGTH,
+  outputSlab,
+  takeChunks,
+  takeSlab,
+  writeEnd,
+  writeStdoutHeaders,
+} from "./stdout-records.ts";
 
-/** A field of nginx, which takes it out of the response. */
+/** Makes nginx pass output on as it arrives; nginx removes the field from the response. */
 const UNBUFFERED = "X-Accel-Buffering: no\r\n";
 
-/** Bytes of a slab that are left to headers, padding and the end of a request. */
-const OVERHEAD = 128;
-const SMALL_LENGTH = 32768 - OVERHEAD;
-const LARGE_LENGTH = 262144 - OVERHEAD;
-/** Bytes of chunks that are copied; more are sent from where they lie, as their application holds them anyway. */
-const MAX_COPIED_LENGTH = SMALL_LENGTH;
-
-// Answers are put together in buffers that are used again and again: a fresh one of 64 KB costs ten times what
-// writing a string into it does. The large one comes into being when it is needed.
-let small: Buffer = Buffer.allocUnsafeSlow(SMALL_LENGTH + OVERHEAD);
-let large: Buffer | undefined;
-/** The one in use. */
-let slab: Buffer = small;
-
-/** The shared buffer in which the answer at hand was put together. */
-export function outputSlab(): Buffer {
-  return slab;
-}
-
-/** Leaves the slab in use to a socket that has not sent it yet. */
-export function replaceOutputSlab(): void {
-  if (slab === large) large = undefined;
-  else small = Buffer.allocUnsafeSlow(SMALL_LENGTH + OVERHEAD);
-}
-
-/** Takes a slab into use that holds `length` bytes of content; returns false if there is none. */
-function takeSlab(length: number): boolean {
-  if (length > LARGE_LENGTH) return false;
-  if (length <= SMALL_LENGTH) {
-    slab = small;
-  } else {
-    large ??= Buffer.allocUnsafeSlow(LARGE_LENGTH + OVERHEAD);
-    slab = large;
-  }
-  return true;
-}
-
-/** Takes a slab that fits all that a request has queued, in any encoding; returns false if there is none. */
-export function fitsSlab(request: FastCGIRequest): boolean {
-  const { queuedLength, text, textEncoding } = request;
-  if (queuedLength - text.length > MAX_COPIED_LENGTH) return false;
-  return takeSlab(textEncoding === "latin1" ? queuedLength : queuedLength + text.length * 2);
-}
-
-/** Writes all that a request has queued as one STDOUT record at the start of the slab; returns its end. */
-export function writeQueued(request: FastCGIRequest): number {
-  const { text, textEncoding, chunks } = request;
-  let offset = 8;
-  if (request.isHTTP) {
-    // The text lies one byte into the record's header, and `Status: ` over `HTTP/1.1 `: no string is made anew.
-    offset = 7 + slab.write(text, 7, textEncoding);
-    writeStatus();
-    request.isHTTP = false;
-  } else if (text !== "") {
-    offset += slab.write(text, 8, textEncoding);
-  }
-  if (chunks !== undefined) {
-    for (const chunk of chunks) {
-      slab.set(chunk, offset);
-      offset += chunk.length;
-    }
-    request.chunks = undefined;
-  }
-  request.text = "";
-  request.queuedLength = 0;
-  if (offset === 8) return 0;
-  const headEnd = request.hasStdout || request.mayEnd ? 0 : slab.indexOf("\r\n\r\n", 8, "latin1") + 4;
-  if (headEnd > 8 && headEnd < offset && headEnd <= MAX_CONTENT_LENGTH) {
-    // While the response is open, its head has a record of its own: nginx holds the beginning of a body back that
-    // lies in the record of the head and is shorter than 8 bytes.
-    slab.copyWithin(headEnd + HEADER_LENGTH, headEnd, offset);
-    writeHeader(slab, 0, RecordType.STDOUT, request.requestId, headEnd - HEADER_LENGTH, 0);
-    return closeStdout(request.requestId, headEnd, offset - headEnd, false);
-  }
-  return closeStdout(request.requestId, 0, offset - 8, request.mayEnd);
+/** Whether text in this encoding is queued as a string; in any other it is decoded when it is written. */
+function staysText(encoding: BufferEncoding): boolean {
+  return encoding === "utf8" || encoding === "latin1" || encoding === "utf-8" || encoding === "binary";
 }
 
 /**
- * Is called before the first bytes of a response leave that is not complete with them.
+ * Response bytes of one request that wait to become STDOUT records.
  *
- * nginx gathers what comes over a connection that is not kept, until it has 4 KB or the end. Where no length
- * announces the end either, the pieces of the response are meant to arrive as they come: it is told so.
- */
-export function openResponse(request: FastCGIRequest): void {
-  const { text } = request;
-  if (request.keepConn || text === "" || !isBehindNginx(decodeParams(request.params))) return;
-  const end = text.indexOf("\r\n\r\n") + 2;
-  if (end < 2 || /\n(?:content-length|x-accel-buffering):/i.test(text.slice(0, end))) return;
-  request.text = text.slice(0, end) + UNBUFFERED + text.slice(end);
-  request.queuedLength += UNBUFFERED.length;
+ * The queue is one string, because most responses are one (head and body together), followed by chunks. It is encoded
+ * in one of two ways: {@link encodeToSlab} copies all of it, and {@link takeRecords} takes some of it without a copy.
+ * */
+export class StdoutQueue extends RequestInput {
+  /** Exit status of the request, as of a CGI program. */
+  appStatus = 0;
+  /** FCGI_END_REQUEST waits for the end of STDIN. Set before the first output, by whoever knows the web server. */
+  endsAfterStdin = false;
+  /** FCGI_STDERR was used: its stream needs an end. */
+  hasStderr = false;
+  #text = "";
+  #textEncoding: BufferEncoding = "latin1";
+  /** `#text` begins with `HTTP/1.1 `, which is sent as `Status: `. */
+  #isHTTP = false;
+  #chunks: Uint8Array[] | undefined = undefined;
+  #queuedLength = 0;
+  #hasStdout = false;
+  #isComplete = false;
+
+  /** Bytes that are queued; a string counts by its characters. */
+  get queuedLength(): number {
+    return this.#queuedLength;
+  }
+
+  /** Whether any STDOUT was encoded. */
+  get hasStdout(): boolean {
+    return this.#hasStdout;
+  }
+
+  /** Whether the response was written to its end. */
+  get isComplete(): boolean {
+    return this.#isComplete;
+  }
+
+  /** Whether FCGI_END_REQUEST may follow what is queued. */
+  get mayEnd(): boolean {
+    return this.#isComplete && (!this.endsAfterStdin || this.stdinEnded);
+  }
+
+  /** Queues text that begins with `HTTP/1.1 `, in whose place `Status: ` is sent. */
+  writeHTTP(text: string, encoding: BufferEncoding): void {
+    if (this.#chunks === undefined && this.#text === "" && staysText(encoding)) {
+      this.write(text, encoding);
+      this.#isHTTP = this.#text !== "";
+    } else {
+      this.write(toStatusField(text), encoding);
+    }
+  }
+
+  /** Queues output; ignored after the end of the response. */
+  write(data: string | Uint8Array, encoding: BufferEncoding): void {
+    if (this.isEnded || this.#isComplete || data.length === 0) return;
+    if (typeof data === "string" && this.#chunks === undefined && this.#text === "" && staysText(encoding)) {
+      this.#text = data;
+      this.#textEncoding = encoding;
+      this.#queuedLength = data.length;
+      return;
+    }
+    const bytes = typeof data === "string" ? Buffer.from(data, encoding) : data;
+    if (this.#chunks === undefined) this.#chunks = [bytes];
+    else this.#chunks.push(bytes);
+    this.#queuedLength += bytes.length;
+  }
+
+  /** Marks the end of the response: FCGI_END_REQUEST follows what is queued. */
+  complete(): void {
+    this.#isComplete = true;
+  }
+
+  /** Removes and returns the last chunk if `least` bytes remain without it. */
+  popChunk(least: number): Uint8Array | undefined {
+    const last = this.#chunks?.at(-1);
+    if (last === undefined || this.#queuedLength - last.length < least) return undefined;
+    this.#chunks!.pop();
+    this.#queuedLength -= last.length;
+    return last;
+  }
+
+  /**
+   * Encodes all that is queued into the shared slab, and FCGI_END_REQUEST if it may follow.
+   *
+   * @returns the length of the records, or -1 if they do not fit: the queue is unchanged then
+   */
+  encodeToSlab(): number {
+    if (!this.#hasStdout && !this.mayEnd) this.#disableBuffering();
+    if (!this.#takeSlab()) return -1;
+    const end = this.#writeQueued();
+    if (end > 0) this.#hasStdout = true;
+    return this.mayEnd ? writeEnd(outputSlab(), end, this.requestId, this.hasStderr, this.appStatus) : end;
+  }
+
+  /**
+   * Takes up to `budget` bytes from the queue as records that share the memory of the chunks, and FCGI_END_REQUEST if
+   * the queue is empty then and it may follow.
+   */
+  takeRecords(budget: number): Uint8Array[] {
+    const { requestId } = this;
+    const chunks = this.#textToChunk();
+    const { taken, length } = takeChunks(chunks, budget);
+    this.#queuedLength -= length;
+    if (length > 0) this.#hasStdout = true;
+    const records = encodeChunks(requestId, taken, length);
+    if (this.#queuedLength > 0) return records;
+    this.#chunks = undefined;
+    if (this.mayEnd) {
+      const end = Buffer.allocUnsafe(MAX_END_LENGTH);
+      records.push(end.subarray(0, writeEnd(end, 0, requestId, this.hasStderr, this.appStatus)));
+    }
+    return records;
+  }
+
+  /** Turns the text, if any, into the first chunk. */
+  #textToChunk(): Uint8Array[] {
+    this.#chunks ??= [];
+    if (this.#text !== "") {
+      const text = this.#isHTTP ? toStatusField(this.#text) : this.#text;
+      const bytes = Buffer.from(text, this.#textEncoding);
+      this.#chunks.unshift(bytes);
+      this.#queuedLength += bytes.length - this.#text.length;
+      this.#isHTTP = false;
+      this.#text = "";
+    }
+    return this.#chunks;
+  }
+
+  /** Selects a slab for the longest encoding of what is queued; returns false if there is none. */
+  #takeSlab(): boolean {
+    const textLength = this.#text.length;
+    if (this.#queuedLength - textLength > MAX_COPIED_LENGTH) return false;
+    return takeSlab(
+      this.#textEncoding === "latin1" ? this.#queuedLength : this.#queuedLength + textLength * 2,
+    );
+  }
+
+  /** Writes all that is queued as STDOUT records at the start of the slab; returns their end. */
+  #writeQueued(): number {
+    const slab = outputSlab();
+    let offset = HEADER_LENGTH;
+    if (this.#isHTTP) {
+      // `Status: ` is one byte shorter than `HTTP/1.1 `: writing the text one byte early, into the header of the
+      // record, and overwriting its start avoids a new string.
+      offset = 7 + slab.write(this.#text, 7, this.#textEncoding);
+      writeStatus(slab);
+      this.#isHTTP = false;
+    } else if (this.#text !== "") {
+      offset += slab.write(this.#text, HEADER_LENGTH, this.#textEncoding);
+    }
+    if (this.#chunks !== undefined) {
+      for (const chunk of this.#chunks) {
+        slab.set(chunk, offset);
+        offset += chunk.length;
+      }
+      this.#chunks = undefined;
+    }
+    this.#text = "";
+    this.#queuedLength = 0;
+    if (offset === HEADER_LENGTH) return 0;
+    const isFirst = !this.#hasStdout && !this.mayEnd;
+    const headEnd = isFirst ? slab.indexOf("\r\n\r\n", HEADER_LENGTH, "latin1") + 4 : 0;
+    if (headEnd > HEADER_LENGTH && headEnd < offset && headEnd <= MAX_CONTENT_LENGTH) {
+      // The head of a response that is not complete gets a record of its own: nginx holds back the beginning of a
+      // body that shares the record of the head and is shorter than 8 bytes.
+      slab.copyWithin(headEnd + HEADER_LENGTH, headEnd, offset);
+      writeStdoutHeaders(this.requestId, 0, headEnd - HEADER_LENGTH, false);
+      return writeStdoutHeaders(this.requestId, headEnd, offset - headEnd, false);
+    }
+    return writeStdoutHeaders(this.requestId, 0, offset - HEADER_LENGTH, this.mayEnd);
+  }
+
+  /**
+   * Adds `X-Accel-Buffering: no` to the head of a response that is not complete, behind nginx.
+   *
+   * On a connection that is not kept, nginx waits for 4 KB or the end of the response. Without a Content-Length the
+   * application streams, and its output has to be passed on as it is written.
+   */
+  #disableBuffering(): void {
+    const text = this.#text;
+    if (this.keepConn || text === "" || !isBehindNginx(decodeParams(this.params))) return;
+    const end = text.indexOf("\r\n\r\n") + 2;
+    if (end < 2 || /\n(?:content-length|x-accel-buffering):/i.test(text.slice(0, end))) return;
+    this.#text = text.slice(0, end) + UNBUFFERED + text.slice(end);
+    this.#queuedLength += UNBUFFERED.length;
+  }
 }
 
-/** Writes `Status: ` at byte 8 of the slab; one by one, eight bytes cost less than a call of `set()`. */
-function writeStatus(): void {
+/** Writes `Status: ` after the record's header; eight assignments cost less than a call of `set()`. */
+function writeStatus(slab: Buffer): void {
   slab[8] = 0x53;
   slab[9] = 0x74;
   slab[10] = 0x61;
@@ -108,95 +219,4 @@ function writeStatus(): void {
   slab[13] = 0x73;
   slab[14] = 0x3a;
   slab[15] = 0x20;
-}
-
-/**
- * Puts the headers around `length` bytes of content that lie 8 bytes behind `begin` in the slab, and moves what is
- * beyond one record; returns the end.
- */
-function closeStdout(requestId: number, begin: number, length: number, isLast: boolean): number {
-  let last = length;
-  let start = begin;
-  if (length > MAX_CONTENT_LENGTH) {
-    const count = Math.ceil(length / MAX_CONTENT_LENGTH);
-    last = length - (count - 1) * MAX_CONTENT_LENGTH;
-    for (let index = count - 1; index > 0; index--) {
-      const from = begin + HEADER_LENGTH + index * MAX_CONTENT_LENGTH;
-      slab.copyWithin(
-        from + index * HEADER_LENGTH,
-        from,
-        Math.min(from + MAX_CONTENT_LENGTH, begin + HEADER_LENGTH + length),
-      );
-    }
-    for (let index = 0; index < count - 1; index++) {
-      writeHeader(slab, start, RecordType.STDOUT, requestId, MAX_CONTENT_LENGTH, 0);
-      start += HEADER_LENGTH + MAX_CONTENT_LENGTH;
-    }
-  }
-  // Padding only where something follows: nginx 1.22 holds a head back until its record's padding is behind it.
-  const padding = isLast ? paddingFor(last) : 0;
-  writeHeader(slab, start, RecordType.STDOUT, requestId, last, padding);
-  const contentEnd = start + HEADER_LENGTH + last;
-  const end = contentEnd + padding;
-  // Zeroes, never what an earlier answer left there.
-  for (let offset = contentEnd; offset < end; offset++) slab[offset] = 0;
-  return end;
-}
-
-/** Writes the end of STDOUT, of STDERR where it was used, and FCGI_END_REQUEST; returns the end. */
-export function writeEnd(target: Buffer, offset: number, request: FastCGIRequest): number {
-  const { requestId } = request;
-  let end = offset;
-  writeHeader(target, end, RecordType.STDOUT, requestId, 0, 0);
-  end += 8;
-  if (request.hasStderr) {
-    writeHeader(target, end, RecordType.STDERR, requestId, 0, 0);
-    end += 8;
-  }
-  writeEndRequest(target, end, requestId, request.appStatus, 0);
-  return end + 16;
-}
-
-/** Encodes `length` bytes of chunks as STDOUT records that share their memory; a record may hold several. */
-export function encodeChunks(requestId: number, chunks: readonly Uint8Array[], length: number): Uint8Array[] {
-  const buffers: Uint8Array[] = [];
-  let left = length;
-  let room = 0;
-  for (const chunk of chunks) {
-    let start = 0;
-    while (start < chunk.length) {
-      if (room === 0) {
-        room = Math.min(left, MAX_CONTENT_LENGTH);
-        left -= room;
-        const header = Buffer.allocUnsafe(HEADER_LENGTH);
-        writeHeader(header, 0, RecordType.STDOUT, requestId, room, 0);
-        buffers.push(header);
-      }
-      const end = Math.min(chunk.length, start + room);
-      buffers.push(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end));
-      room -= end - start;
-      start = end;
-    }
-  }
-  return buffers;
-}
-
-/** Takes up to `budget` bytes from the front of `chunks`, cutting the last chunk where it must. */
-export function takeChunks(chunks: Uint8Array[], budget: number): { taken: Uint8Array[]; length: number } {
-  const taken: Uint8Array[] = [];
-  let length = 0;
-  let index = 0;
-  for (; index < chunks.length && length < budget; index++) {
-    const chunk = chunks[index]!;
-    if (length + chunk.length > budget) {
-      taken.push(chunk.subarray(0, budget - length));
-      chunks[index] = chunk.subarray(budget - length);
-      length = budget;
-      break;
-    }
-    taken.push(chunk);
-    length += chunk.length;
-  }
-  chunks.splice(0, index);
-  return { taken, length };
 }

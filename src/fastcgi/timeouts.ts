@@ -1,27 +1,77 @@
-import type { Server } from "node:http";
-import { Role } from "../protocol/constants.ts";
 import { TimeoutError } from "../protocol/errors.ts";
-import type { ServerSettings } from "../server/options.ts";
-import type { FastCGIConnection } from "./connection.ts";
-import type { Linger } from "./linger.ts";
-import type { FastCGIRequest } from "./request.ts";
+
+/** Options that the time-outs read at each check; times are milliseconds, and 0 is no limit. */
+export interface TimeoutSettings {
+  /** Time between two checks. */
+  readonly connectionsCheckingInterval: number;
+  readonly beginTimeout: number;
+  readonly stdinTimeout: number;
+  readonly lingerTimeout: number;
+}
+
+/** Properties of an http.Server, which may change while it runs. */
+export interface TimeoutServer {
+  readonly headersTimeout: number;
+  readonly requestTimeout: number;
+  readonly keepAliveTimeout: number;
+  readonly maxRequestsPerSocket: number | null;
+}
+
+/** What the time-outs need of a request. */
+export interface TimedRequest {
+  readonly requestId: number;
+  readonly paramsEnded: boolean;
+  readonly hasAllInput: boolean;
+  readonly isPaused: boolean;
+  readonly isReadAfterResponse: boolean;
+  readonly startTick: number;
+  readonly stdinTick: number;
+}
+
+/** What the time-outs need of a connection. */
+export interface TimedConnection<R extends TimedRequest> {
+  readonly protocol: { readonly isMidRecord: boolean };
+  readonly input: { readonly requestCount: number; readonly activeTick: number; skipTickIfPaused(): void };
+  readonly output: { readonly isEmpty: boolean };
+  readonly requests: {
+    readonly isIdle: boolean;
+    readonly hasReaders: boolean;
+    readonly open: R[];
+    readonly responded: R[];
+    failRequest(request: R, error: Error): void;
+    letGo(request: R, error: Error): void;
+  };
+  /** Set while the connection drains its input. */
+  readonly linger: TimedLinger | undefined;
+  closeIfIdle(): void;
+  destroy(): void;
+  fail(error: Error): void;
+  probeAgain(): void;
+}
+
+/** What the time-outs need of a {@link Linger}. */
+export interface TimedLinger {
+  restart(tick: number): void;
+  isOver(tick: number, tickLength: number, timeout: number, maxTime: number): boolean;
+}
 
 /**
- * Looks after the time-outs of all connections with one timer: a timer per request would be a good part of its
- * cost.
+ * The time-outs of all connections of a server.
+ *
+ * One timer and a clock of coarse ticks serve all of them: a timer per request would be a good part of its cost.
  */
-export class Timeouts {
-  readonly #server: Server;
-  readonly #settings: ServerSettings;
-  readonly #connections: ReadonlySet<FastCGIConnection>;
+export class Timeouts<R extends TimedRequest> {
+  readonly #server: TimeoutServer;
+  readonly #settings: TimeoutSettings;
+  readonly #connections: ReadonlySet<TimedConnection<R>>;
   readonly #advance: () => number;
   #timer: NodeJS.Timeout | undefined = undefined;
 
   /** @param advance advances the clock and returns the new tick */
   constructor(
-    server: Server,
-    settings: ServerSettings,
-    connections: ReadonlySet<FastCGIConnection>,
+    server: TimeoutServer,
+    settings: TimeoutSettings,
+    connections: ReadonlySet<TimedConnection<R>>,
     advance: () => number,
   ) {
     this.#server = server;
@@ -30,7 +80,7 @@ export class Timeouts {
     this.#advance = advance;
   }
 
-  /** Starts the timer, unless it runs; it stops by itself when there are no connections. */
+  /** Starts the timer, unless it runs. It stops when there are no connections. */
   start(): void {
     if (this.#timer !== undefined) return;
     this.#timer = setInterval(() => this.#checkAll(), this.#settings.connectionsCheckingInterval);
@@ -47,71 +97,67 @@ export class Timeouts {
     for (const connection of this.#connections) this.#check(connection, tick);
   }
 
-  #check(connection: FastCGIConnection, tick: number): void {
-    for (const request of connection.respondedRequests) this.#checkResponded(connection, request, tick);
-    const age = this.#since(connection.activeTick, tick);
+  #check(connection: TimedConnection<R>, tick: number): void {
+    const { input, requests } = connection;
+    for (const request of requests.responded) this.#checkResponded(connection, request, tick);
+    const age = this.#since(input.activeTick, tick);
     if (connection.linger !== undefined) {
       this.#checkLinger(connection, connection.linger, tick);
-    } else if (connection.requestCount === 0) {
+    } else if (input.requestCount === 0) {
       if (isOver(age, this.#settings.beginTimeout)) connection.fail(timeoutError("no request came", age));
-    } else if (connection.isIdle) {
+    } else if (requests.isIdle) {
       this.#checkIdle(connection, age);
     } else {
       connection.probeAgain();
-      // Who is not read cannot send: the clock stands still.
-      if (connection.isPaused) connection.stopClock();
-      for (const request of connection.openRequests) this.#checkRequest(connection, request, tick);
+      input.skipTickIfPaused();
+      for (const request of requests.open) this.#checkRequest(connection, request, tick);
     }
   }
 
-  #checkIdle(connection: FastCGIConnection, age: number): void {
-    if (connection.isMidRecord) {
-      if (isOver(age, this.#server.headersTimeout)) {
-        connection.fail(timeoutError("a record stayed incomplete", age));
-      }
+  #checkIdle(connection: TimedConnection<R>, age: number): void {
+    const { headersTimeout, keepAliveTimeout, maxRequestsPerSocket } = this.#server;
+    if (connection.protocol.isMidRecord) {
+      if (isOver(age, headersTimeout)) connection.fail(timeoutError("a record stayed incomplete", age));
       return;
     }
-    const { keepAliveTimeout, maxRequestsPerSocket } = this.#server;
-    const hasHadEnough =
-      maxRequestsPerSocket !== null &&
-      maxRequestsPerSocket > 0 &&
-      connection.requestCount >= maxRequestsPerSocket;
-    // After the last request allowed the connection goes only once it is idle: later ones are still answered.
-    if (hasHadEnough || isOver(age, keepAliveTimeout)) connection.closeIfIdle();
+    const max = maxRequestsPerSocket ?? 0;
+    // Closed only when idle: requests beyond the limit are served until then.
+    const isUsedUp = max > 0 && connection.input.requestCount >= max;
+    if (isUsedUp || isOver(age, keepAliveTimeout)) connection.closeIfIdle();
   }
 
-  #checkLinger(connection: FastCGIConnection, linger: Linger, tick: number): void {
+  #checkLinger(connection: TimedConnection<R>, linger: TimedLinger, tick: number): void {
     const { lingerTimeout, connectionsCheckingInterval } = this.#settings;
-    // A response that a slow client has not taken yet is not cut off.
-    if (connection.hasReaders || !connection.output.isEmpty) linger.restart(tick);
+    // A response that is still being sent to a slow client is not cut off.
+    if (connection.requests.hasReaders || !connection.output.isEmpty) linger.restart(tick);
     else if (linger.isOver(tick, connectionsCheckingInterval, lingerTimeout, this.#server.requestTimeout)) {
-      connection.socket.destroy();
+      connection.destroy();
     }
   }
 
-  /** The rest of a body after the response: an application may read it, but need not wait for it for ever. */
-  #checkResponded(connection: FastCGIConnection, request: FastCGIRequest, tick: number): void {
-    // A reader may be slow, but does not make it last for ever.
-    const stalled = request.isPaused && request.isReadOn ? 0 : this.#since(request.stdinTick, tick);
+  /** Limits how long STDIN may arrive after the response, whether an application reads it or not. */
+  #checkResponded(connection: TimedConnection<R>, request: R, tick: number): void {
+    // A slow reader may pause, but only `requestTimeout` long.
+    const stalled =
+      request.isPaused && request.isReadAfterResponse ? 0 : this.#since(request.stdinTick, tick);
     const age = this.#since(request.startTick, tick);
-    if (!isOver(stalled, this.#settings.stdinTimeout) && !isOver(age, this.#server.requestTimeout)) return;
-    connection.letGo(request, timeoutError(`stdin of request ${request.requestId} stayed incomplete`, age));
+    if (this.#isStdinOver(stalled, age)) connection.requests.letGo(request, stdinError(request, age));
   }
 
-  #checkRequest(connection: FastCGIConnection, request: FastCGIRequest, tick: number): void {
+  #checkRequest(connection: TimedConnection<R>, request: R, tick: number): void {
     const age = this.#since(request.startTick, tick);
     if (!request.paramsEnded) {
       if (isOver(age, this.#server.headersTimeout)) {
         connection.fail(timeoutError(`params of request ${request.requestId} stayed incomplete`, age));
       }
-      return;
+    } else if (!request.hasAllInput && !request.isPaused) {
+      const stalled = this.#since(request.stdinTick, tick);
+      if (this.#isStdinOver(stalled, age)) connection.requests.failRequest(request, stdinError(request, age));
     }
-    const awaitsData = request.role === Role.FILTER && !request.filterData?.isEnded;
-    if (!(request.awaitsStdin || awaitsData) || request.isPaused) return;
-    const stalled = this.#since(request.stdinTick, tick);
-    if (!isOver(stalled, this.#settings.stdinTimeout) && !isOver(age, this.#server.requestTimeout)) return;
-    const what = `stdin of request ${request.requestId} stayed incomplete`;
-    connection.failRequest(request, timeoutError(what, age));
+  }
+
+  #isStdinOver(stalled: number, age: number): boolean {
+    return isOver(stalled, this.#settings.stdinTimeout) || isOver(age, this.#server.requestTimeout);
   }
 
   #since(from: number, tick: number): number {
@@ -121,6 +167,10 @@ export class Timeouts {
 
 function isOver(age: number, limit: number): boolean {
   return limit > 0 && age >= limit;
+}
+
+function stdinError(request: TimedRequest, age: number): TimeoutError {
+  return timeoutError(`stdin of request ${request.requestId} stayed incomplete`, age);
 }
 
 function timeoutError(what: string, age: number): TimeoutError {

@@ -12,12 +12,12 @@ export function createConnectionLog(): ConnectionLog | undefined {
 
 /** Prints connections, requests and how they end, on stderr. */
 export class ConnectionLog {
-  readonly #numbers: WeakMap<FastCGIConnection, number> = new WeakMap();
+  readonly #numbers: WeakMap<object, number> = new WeakMap();
   readonly #starts: WeakMap<FastCGIRequest, number> = new WeakMap();
   #count = 0;
 
   opened(connection: FastCGIConnection): void {
-    this.#numbers.set(connection, ++this.#count);
+    this.#numbers.set(connection.requests, ++this.#count);
     const { remoteAddress, remotePort } = connection.socket;
     const from = remoteAddress === undefined ? "" : ` from ${remoteAddress} port ${remotePort}`;
     debug("connection %d: opened%s", this.#count, from);
@@ -28,7 +28,7 @@ export class ConnectionLog {
   }
 
   closed(connection: FastCGIConnection): void {
-    debug("connection %d: closed", this.#numbers.get(connection));
+    debug("connection %d: closed", this.#numbers.get(connection.requests));
   }
 
   /** The params of a request are here. */

@@ -6,11 +6,9 @@ import {
   RequestHead,
   readRequestHead,
 } from "../cgi/request-head.ts";
-import { type ApplicationLimits, NO_BYTES } from "../connection/application-request.ts";
-import { FastCGIConnection } from "../fastcgi/connection.ts";
-import type { ConnectionOwner } from "../fastcgi/connection-owner.ts";
-import { DeferredRequest } from "../fastcgi/deferred-request.ts";
-import { type ForeignProtocol, reportForeignProtocol, respondToHTTP } from "../fastcgi/foreign-protocol.ts";
+import type { ApplicationLimits } from "../connection/application-request.ts";
+import { type ConnectionOwner, FastCGIConnection } from "../fastcgi/connection.ts";
+import { foreignProtocol, reportForeignProtocol, respondToHTTP } from "../fastcgi/foreign-protocol.ts";
 import type { FastCGIRequest } from "../fastcgi/request.ts";
 import { Timeouts } from "../fastcgi/timeouts.ts";
 import type { CapturingServer } from "../http/capturing-server.ts";
@@ -24,12 +22,16 @@ import { AddressError, FastCGIError, ProtocolError } from "../protocol/errors.ts
 import { type ConnectionLog, createConnectionLog } from "./connection-log.ts";
 import { refuse, reject } from "./error-response.ts";
 import { type FastCGIServerOptions, readHeadLimits, type ServerSettings } from "./options.ts";
+import { RequestCounter } from "./request-counter.ts";
 import { createRouting, type Routing, rolesOf } from "./routing.ts";
 
-/** Methods whose requests have no body as a rule: they need not wait for the first of it. */
+/** Methods whose requests rarely have a body: if its length is unknown, they are not deferred. */
 const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "DELETE"]);
 
-/** The connections of a server, and what happens on them. */
+/**
+ * The connections of a server, and the way of each request to a listener: refused because of a limit, rejected because
+ * of its head, deferred until it is known whether it has a body, or dispatched.
+ */
 export class Dispatcher implements ConnectionOwner {
   readonly limits: ApplicationLimits;
   readonly lingerLength: number;
@@ -40,18 +42,13 @@ export class Dispatcher implements ConnectionOwner {
   readonly #settings: ServerSettings;
   readonly #messageOptions: MessageOptions;
   readonly #connections: Set<FastCGIConnection> = new Set();
-  readonly #timeouts: Timeouts;
+  readonly #timeouts: Timeouts<FastCGIRequest>;
   readonly #headLimits: HeadLimits;
   readonly #routing: Routing | undefined;
   readonly #filter: ConnectionFilter | undefined;
   readonly #log: ConnectionLog | undefined = createConnectionLog();
-  #openRequests = 0;
-  /** Requests that wait for the first of their body. */
-  readonly #deferred: Set<FastCGIRequest> = new Set();
-  /** Answered requests that nobody reads on, and whose `req` has not ended yet, with the lengths of their params. */
-  readonly #discarded: Map<FastCGIRequest, number> = new Map();
-  #discardedLength = 0;
-  /** Whether stderr has been told of another protocol. */
+  readonly #requests: RequestCounter;
+  /** Another protocol on this port was reported to stderr. */
   #hasReported = false;
 
   constructor(server: CapturingServer, settings: ServerSettings, options: FastCGIServerOptions) {
@@ -73,6 +70,11 @@ export class Dispatcher implements ConnectionOwner {
         [ValueName.MAX_REQS, String(Math.min(settings.maxRequests, settings.maxRequestsPerConnection))],
       ]),
     };
+    this.#requests = new RequestCounter({
+      maxRequests: settings.maxRequests,
+      maxDiscarded: this.limits.maxRequestsPerConnection,
+      maxDiscardedLength: this.limits.maxParamsWireLength,
+    });
     this.#messageOptions = readMessageOptions(options);
     this.#routing = createRouting(options);
     this.#filter = createConnectionFilter(
@@ -105,13 +107,14 @@ export class Dispatcher implements ConnectionOwner {
   onConnectionError(error: Error, socket: Socket): void {
     this.#log?.failed(error);
     emitApart(this.#server, "clientError", error, socket);
-    // Not the peer's fault, but ours.
+    // A fault of this library.
     if (!(error instanceof FastCGIError)) logProcessError(describeError(error));
   }
 
-  onForeignProtocol(protocol: ForeignProtocol, error: Error, connection: FastCGIConnection): void {
+  onInvalidInput(error: Error, chunk: Buffer, connection: FastCGIConnection): void {
     const { socket } = connection;
-    if (!this.#hasReported && this.#server.listenerCount("clientError") === 0) {
+    const protocol = foreignProtocol(socket, chunk);
+    if (protocol !== undefined && !this.#hasReported && this.#server.listenerCount("clientError") === 0) {
       this.#hasReported = true;
       reportForeignProtocol(protocol, this.#server, socket);
     }
@@ -120,75 +123,17 @@ export class Dispatcher implements ConnectionOwner {
   }
 
   onRequestEnd(request: FastCGIRequest): void {
-    this.#uncount(request);
-    if (this.#deferred.size > 0) this.#deferred.delete(request);
-    if (this.#discarded.size > 0) {
-      this.#discardedLength -= this.#discarded.get(request) ?? 0;
-      this.#discarded.delete(request);
-    }
+    this.#requests.end(request);
     this.#log?.ended(request);
   }
 
   onDiscard(request: FastCGIRequest): void {
     this.onRequestEnd(request);
-    const { length } = request.params;
-    this.#discarded.set(request, length);
-    this.#discardedLength += length;
-    const { maxRequestsPerConnection, maxParamsWireLength } = this.limits;
-    for (const oldest of this.#discarded.keys()) {
-      if (
-        this.#discarded.size <= maxRequestsPerConnection &&
-        (this.#discardedLength <= maxParamsWireLength || oldest === request)
-      )
-        return;
-      oldest.connection.letGo(oldest);
-    }
-  }
-
-  #count(request: FastCGIRequest): void {
-    this.#openRequests++;
-    request.isCounted = true;
-  }
-
-  #uncount(request: FastCGIRequest): void {
-    if (request.isCounted) this.#openRequests--;
-    request.isCounted = false;
-  }
-
-  /**
-   * No length: whether there is a body is told by the first of STDIN. Until then the request is none of the
-   * `maxRequests`, as it keeps no application busy; as many may wait.
-   */
-  #defer(request: FastCGIRequest, head: RequestHead): void {
-    this.#uncount(request);
-    this.#deferred.add(request);
-    request.consumer = new DeferredRequest(request, (hasBody) => {
-      this.#deferred.delete(request);
-      request.consumer = undefined;
-      this.#count(request);
-      if (this.#openRequests > this.#settings.maxRequests) {
-        this.#refuseOverload(request, head);
-        return;
-      }
-      if (hasBody) addTransferEncoding(head);
-      this.#dispatch(request, head);
-    });
-    if (this.#deferred.size <= this.#settings.maxRequests) return;
-    const [oldest] = this.#deferred;
-    if (oldest === undefined) return;
-    this.#deferred.delete(oldest);
-    oldest.consumer = undefined;
-    this.#refuseOverload(oldest);
-  }
-
-  /** A real response: FCGI_END_REQUEST with OVERLOADED becomes an empty 200 behind Apache and hangs HAProxy. */
-  #refuseOverload(request: FastCGIRequest, head: RequestHead = new RequestHead()): void {
-    const message = "the server has too many open requests";
-    refuse(this.#server, request, head, { statusCode: 503, message });
+    this.#requests.discard(request);
   }
 
   onRequest(request: FastCGIRequest): void {
-    this.#count(request);
+    this.#requests.begin(request);
     this.#log?.begun(request);
     if (request.isTooLarge) {
       const message = `params exceed ${this.#settings.maxParamsLength} bytes`;
@@ -199,7 +144,7 @@ export class Dispatcher implements ConnectionOwner {
     try {
       head = readRequestHead(request.params, this.#headLimits);
     } catch (error) {
-      request.params = NO_BYTES;
+      request.dropParams();
       if (error instanceof ProtocolError) this.#reject(request, { statusCode: 400, message: error.message });
       else this.#fail(request, error);
       return;
@@ -207,7 +152,7 @@ export class Dispatcher implements ConnectionOwner {
     // h2o 2.2 ends itself (an assertion) when a kept connection is free before it has written all of an upload.
     request.endsAfterStdin = request.keepConn && head.serverSoftware.startsWith("h2o/");
     const { problem } = head;
-    if (this.#openRequests > this.#settings.maxRequests) {
+    if (this.#requests.isOverloaded) {
       this.#refuseOverload(request, head);
     } else if (problem !== undefined) {
       this.#reject(request, problem, head);
@@ -218,9 +163,28 @@ export class Dispatcher implements ConnectionOwner {
     }
   }
 
+  /** Waits for the first of a body of unknown length, or for its end. */
+  #defer(request: FastCGIRequest, head: RequestHead): void {
+    const oldest = this.#requests.defer(request, (hasBody) => {
+      if (this.#requests.isOverloaded) {
+        this.#refuseOverload(request, head);
+        return;
+      }
+      if (hasBody) addTransferEncoding(head);
+      this.#dispatch(request, head);
+    });
+    if (oldest !== undefined) this.#refuseOverload(oldest);
+  }
+
+  /** Responds with 503: END_REQUEST with OVERLOADED becomes an empty 200 behind Apache, and HAProxy does not respond. */
+  #refuseOverload(request: FastCGIRequest, head: RequestHead = new RequestHead()): void {
+    const message = "the server has too many open requests";
+    refuse(this.#server, request, head, { statusCode: 503, message });
+  }
+
   #reject(request: FastCGIRequest, problem: HeadProblem, head: RequestHead = new RequestHead()): void {
     // A listener may take its time: what waits for it is limited, too.
-    if (this.#openRequests > this.#settings.maxRequests) this.#refuseOverload(request, head);
+    if (this.#requests.isOverloaded) this.#refuseOverload(request, head);
     else reject(this.#server, request, head, problem, `request ${request.requestId}`);
   }
 
@@ -235,15 +199,15 @@ export class Dispatcher implements ConnectionOwner {
 
   #dispatch(request: FastCGIRequest, head: RequestHead): void {
     try {
-      const transport = this.#routing === undefined ? request : this.#routing.transport(request, head);
+      this.#routing?.prepare(request, head, this.maxBufferedStdin);
       const listener = this.#routing?.listener(request.role, head, this.#server);
-      const socket = createRequestSocket(this.#server, transport, head);
-      request.stdinRemaining = head.contentLength;
+      const socket = createRequestSocket(this.#server, request, head);
+      request.expectStdin(head.contentLength);
       emitRequest(this.#server, socket, head, this.#messageOptions, listener);
     } catch (error) {
       this.#fail(request, error);
     }
-    if (head.contentLength === 0) request.consumer?.onStdinEnd();
+    if (head.contentLength === 0) request.deliverStdinEnd();
   }
 
   /** Lets the open requests end, and their connections with them. */
@@ -268,7 +232,7 @@ export class Dispatcher implements ConnectionOwner {
   }
 
   destroyAll(): void {
-    for (const connection of this.#connections) connection.socket.destroy();
+    for (const connection of this.#connections) connection.destroy();
   }
 }
 

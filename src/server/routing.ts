@@ -10,9 +10,7 @@ import {
   cgiListener,
 } from "../functions/cgi-function.ts";
 import { announceRequest } from "../http/messages.ts";
-import type { RequestTransport } from "../http/request-transport.ts";
 import { Role } from "../protocol/constants.ts";
-import { LimitError } from "../protocol/errors.ts";
 
 /** Times `maxBufferedStdin` that a Filter may have waiting of one stream while it reads the other. */
 const FILTER_BUFFER_FACTOR = 8;
@@ -62,22 +60,15 @@ export class Routing {
     this.#prefix = mount === undefined || this.#usesScriptName ? undefined : readPrefix(mount);
   }
 
-  /** Prepares a request; what is returned stands for it. */
-  transport(request: FastCGIRequest, head: RequestHead): RequestTransport {
-    if (request.role === Role.FILTER) {
-      const { connection } = request;
-      const maxBuffered = connection.maxBufferedStdin * FILTER_BUFFER_FACTOR;
-      return new FilterRequest(request, maxBuffered, () => {
-        const what = `request ${request.requestId} sent over ${maxBuffered} bytes of a stream that its filter does not read`;
-        connection.failRequest(request, new LimitError(what));
-      });
-    }
-    if (request.role === Role.AUTHORIZER) {
-      // No body is sent to an Authorizer, whatever CONTENT_LENGTH says (6.3).
-      request.stdinEnded = true;
+  /** Prepares a request in another role than Responder. */
+  prepare(request: FastCGIRequest, head: RequestHead, maxBufferedStdin: number): void {
+    if (request instanceof FilterRequest) {
+      request.openData(maxBufferedStdin * FILTER_BUFFER_FACTOR);
+    } else if (request.role === Role.AUTHORIZER) {
+      // No body is sent to an Authorizer, whatever CONTENT_LENGTH says (section 6.3).
+      request.endStdin();
       head.contentLength = 0;
     }
-    return request;
   }
 
   /** The listener of a request; undefined for that of the `request` event. */
