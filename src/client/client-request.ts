@@ -1,74 +1,59 @@
-import { argumentError, describeValue } from "../listen/argument-error.ts";
-import { type ProtocolStatus, RecordType, Role } from "../protocol/constants.ts";
+import { type InputStreamType, type ProtocolStatus, RecordType, Role } from "../protocol/constants.ts";
 import { FastCGIError, RequestAbortedError, TimeoutError } from "../protocol/errors.ts";
 import { encodeNameValuePairs } from "../protocol/name-value.ts";
-import type { ClientConnection } from "./client-connection.ts";
 import { IncomingResponse, type ResponseReceiver } from "./incoming-response.ts";
-import { checkOptions, type OptionKinds } from "./option-kinds.ts";
 import { BodyPump, type RequestBody } from "./request-body.ts";
+import {
+  checkRequestOptions,
+  isIdempotent,
+  type RequestOptions,
+  type RequestParams,
+  readParams,
+  roleNumber,
+} from "./request-options.ts";
 
-/** One meta-variable: a string is sent as UTF-8. */
-type Pair = readonly [name: string, value: string | Uint8Array];
-
-/** Meta-variables of a request; strings are sent as UTF-8. */
-export type RequestParams = Readonly<Record<string, string>> | Iterable<Pair>;
-
-/** Options of one request. */
-export interface RequestOptions {
-  /** FCGI_STDIN. Remember CONTENT_LENGTH: most programs read no further than it says. */
-  body?: RequestBody | undefined;
-  /** FCGI_DATA; an error without `role: Role.FILTER`. */
-  data?: RequestBody | undefined;
-  /** @defaultValue `Role.RESPONDER` */
-  role?: Role | undefined;
-  /** Aborts the request if it fires before the answer is complete. */
-  signal?: AbortSignal | undefined;
-  /** Whether the connection is kept for further requests. @defaultValue the client's */
-  keepConn?: boolean | undefined;
-  /** Time in ms without progress until the answer begins; 0 for none. @defaultValue the client's */
-  headersTimeout?: number | undefined;
-  /** Whether a stream given as `body` is destroyed when the answer ends before it. @defaultValue true */
-  destroyBody?: boolean | undefined;
-}
-
-/** What a request takes from its client if its own options do not say. */
+/** Options that a request inherits from its client. */
 export interface RequestDefaults {
   readonly keepConn: boolean;
   readonly headersTimeout: number;
 }
 
-const OPTIONS: OptionKinds<RequestOptions> = {
-  body: "any",
-  data: "any",
-  role: "any",
-  signal: "any",
-  keepConn: "boolean",
-  headersTimeout: "time",
-  destroyBody: "boolean",
-};
-
-/** Methods that may be sent twice (RFC 9110, 9.2.2). */
-const IDEMPOTENT: ReadonlySet<unknown> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
-
-const ROLES: ReadonlySet<unknown> = new Set(Object.values(Role));
-
-/** What an {@link ClientRequest} needs of its client. */
+/** What a {@link ClientRequest} needs of its client. */
 export interface RequestOwner {
   /**
-   * The kept connection was closed before anything came: the request is to be sent again, on a new one.
+   * Sends the request again, on a new connection: its kept connection was closed before a record arrived.
    *
-   * @returns false if it is not, because the client is closed
+   * @returns false if the client is closed
    */
   onStale(request: ClientRequest): boolean;
-  /** The request ended before it reached a connection. */
+  /** The request ended before it was attached to a connection. */
   onCancel(request: ClientRequest): void;
 }
 
-/** One request, waiting or on a connection, until its answer ended. */
+/** What a {@link ClientRequest} needs of its connection. */
+export interface RequestConnection {
+  /** Sends part of a stream; returns false if the socket's buffer is full, until `onDrain()`. */
+  write(type: InputStreamType, requestId: number, content: Uint8Array): boolean;
+  /** Sends the end of a stream. */
+  writeEnd(type: InputStreamType, requestId: number): void;
+  /** Stops reading until `resume()` of the same request. */
+  pause(request: ClientRequest): void;
+  resume(request: ClientRequest): void;
+  /** Aborts the request. No method of it is called afterwards. */
+  abort(request: ClientRequest, requestId: number): void;
+}
+
+/**
+ * One request of a client. It is queued by its owner, attached to a connection (twice, if it is sent again), and
+ * over when its response is complete or it failed. The connection then calls it no more.
+ *
+ * Parameters are encoded and options checked in the constructor, so that a wrong argument never takes a place in the
+ * queue.
+ */
 export class ClientRequest {
   readonly role: Role;
   readonly keepConn: boolean;
-  /** Name-value pairs. Encoded before the request takes a place: params that cannot be are the caller's. */
+  /** The meta-variables as a name-value stream. */
   readonly params: Uint8Array;
   requestId = 0;
   readonly #isIdempotent: boolean;
@@ -78,12 +63,12 @@ export class ClientRequest {
   readonly #data: BodyPump | undefined;
   readonly #signal: AbortSignal | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #connection: ClientConnection | undefined;
+  #connection: RequestConnection | undefined;
   #mayRetry = false;
   #wasRetried = false;
   #isOver = false;
 
-  /** @throws TypeError or RangeError on params and options that are none */
+  /** @throws TypeError or RangeError on wrong params or options */
   constructor(
     params: RequestParams,
     options: RequestOptions,
@@ -91,30 +76,20 @@ export class ClientRequest {
     receiver: ResponseReceiver,
     owner: RequestOwner,
   ) {
-    checkOptions("request", options, OPTIONS);
-    const { body, data, signal, role = Role.RESPONDER, destroyBody = true } = options;
+    checkRequestOptions(options);
+    const { body, data, signal, destroyBody = true } = options;
     const pairs = readParams(params);
-    pairs.forEach(checkPair);
     this.params = encodeNameValuePairs(pairs);
-    this.#isIdempotent = pairs.some(([name]) => name === "REQUEST_METHOD") && pairs.every(isIdempotent);
-    this.role = checkRole(role);
+    this.#isIdempotent = isIdempotent(pairs);
+    this.role = roleNumber(options.role);
     this.keepConn = options.keepConn ?? defaults.keepConn;
     this.#owner = owner;
-    if (data !== undefined && role !== Role.FILTER) {
-      throw argumentError(
-        "ERR_INVALID_ARG_VALUE",
-        "option data is for the Filter role: give role: Role.FILTER, or leave it out",
-      );
-    }
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw argumentError("ERR_INVALID_ARG_TYPE", "option signal is no AbortSignal");
-    }
     this.#response = new IncomingResponse(receiver, {
       resume: () => this.#connection?.resume(this),
-      abandon: () => this.abort(abortedError("its answer was not read to the end")),
+      abandon: () => this.abort(abortedError("its response was not read to the end")),
     });
     this.#stdin = this.#pump(body, RecordType.STDIN, destroyBody);
-    if (role === Role.FILTER) this.#data = this.#pump(data, RecordType.DATA, destroyBody);
+    if (this.role === Role.FILTER) this.#data = this.#pump(data, RecordType.DATA, destroyBody);
     this.#signal = signal;
     if (signal?.aborted) {
       this.#onSignal();
@@ -125,22 +100,22 @@ export class ClientRequest {
     if (headersTimeout > 0) this.#timer = setTimeout(this.#onTimeout, headersTimeout, headersTimeout);
   }
 
-  /** Whether it ended, by whomever. */
+  /** Whether the request ended, successfully or not. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** Whether all of the request went out. */
+  /** Whether the whole body was sent. */
   get isBodySent(): boolean {
     return this.#stdin.isEnded && this.#data?.isEnded !== false;
   }
 
   /**
-   * Takes its place on a connection that has sent its params, and begins to send the body.
+   * Assigns the request to a connection that has sent its params, and starts to send its body.
    *
-   * @param isReused whether the connection had requests before, so that it can be stale
+   * @param isReused whether the connection had requests before: the application may have closed it already
    */
-  attach(connection: ClientConnection, requestId: number, isReused: boolean): void {
+  attach(connection: RequestConnection, requestId: number, isReused: boolean): void {
     this.#connection = connection;
     this.requestId = requestId;
     this.#mayRetry =
@@ -148,7 +123,7 @@ export class ClientRequest {
     try {
       this.#stdin.start();
     } catch (error) {
-      // A stream of the caller's whose methods throw.
+      // Methods of the caller's stream.
       this.abort(abortedError(`its body failed: ${String(error)}`, error));
     }
   }
@@ -189,7 +164,7 @@ export class ClientRequest {
     this.#data?.resume();
   }
 
-  /** Ends the request before its answer did. */
+  /** Ends the request before its response is complete. */
   abort(error: Error): void {
     if (this.#isOver) return;
     this.#finish();
@@ -198,7 +173,7 @@ export class ClientRequest {
     this.#response.fail(error);
   }
 
-  #pump(body: RequestBody | undefined, type: 5 | 8, destroySource: boolean): BodyPump {
+  #pump(body: RequestBody | undefined, type: InputStreamType, destroySource: boolean): BodyPump {
     return new BodyPump(body, destroySource, {
       write: (chunk) => {
         this.#timer?.refresh();
@@ -206,6 +181,7 @@ export class ClientRequest {
       },
       end: () => {
         this.#connection?.writeEnd(type, this.requestId);
+        // FastCGI 1.0, 6.4: FCGI_DATA follows FCGI_STDIN.
         if (type === RecordType.STDIN) this.#data?.start();
       },
       fail: (error) => this.abort(abortedError(`its body failed: ${error.message}`, error)),
@@ -230,38 +206,8 @@ export class ClientRequest {
   };
 
   readonly #onTimeout = (headersTimeout: number): void => {
-    this.abort(new TimeoutError(`application did not answer within ${headersTimeout} ms`));
+    this.abort(new TimeoutError(`application did not respond within ${headersTimeout} ms`));
   };
-}
-
-function readParams(params: RequestParams): readonly Pair[] {
-  if (typeof params !== "object" || params === null || params instanceof Promise) {
-    const message = "params of a FastCGI request are to be an object, or pairs of name and value";
-    throw argumentError("ERR_INVALID_ARG_TYPE", message);
-  }
-  return isIterable(params) ? [...params] : Object.entries(params);
-}
-
-function isIterable(params: RequestParams): params is Iterable<Pair> {
-  return Symbol.iterator in params;
-}
-
-function checkPair([name, value]: Pair): void {
-  if (typeof name === "string" && (typeof value === "string" || value instanceof Uint8Array)) return;
-  const message = `param ${String(name)} is ${describeValue(value)}: give a string or bytes`;
-  throw argumentError("ERR_INVALID_ARG_TYPE", message);
-}
-
-function isIdempotent([name, value]: Pair): boolean {
-  return name !== "REQUEST_METHOD" || IDEMPOTENT.has(value);
-}
-
-function checkRole(role: Role): Role {
-  if (ROLES.has(role)) return role;
-  throw argumentError(
-    "ERR_INVALID_ARG_VALUE",
-    `option role is ${String(role)}: give Role.RESPONDER, AUTHORIZER or FILTER`,
-  );
 }
 
 function abortedError(why: string, cause?: unknown): RequestAbortedError {

@@ -3,10 +3,11 @@ import { type FastCGITarget, readConnectTarget } from "../listen/address.ts";
 import { argumentError } from "../listen/argument-error.ts";
 import { ValueName } from "../protocol/constants.ts";
 import { ConnectionClosedError } from "../protocol/errors.ts";
-import { ClientRequest, type RequestOptions, type RequestParams } from "./client-request.ts";
+import { ClientRequest } from "./client-request.ts";
 import { ConnectionPool, type PoolOptions } from "./connection-pool.ts";
 import type { ResponseReceiver } from "./incoming-response.ts";
 import { checkOptions, type OptionKinds } from "./option-kinds.ts";
+import type { RequestOptions, RequestParams } from "./request-options.ts";
 import { FastCGIResponse, type RawFastCGIResponse } from "./response.ts";
 
 /** Options of a {@link FastCGIClient}. */

@@ -5,12 +5,7 @@ import { Readable } from "node:stream";
 import { buffer, text } from "node:stream/consumers";
 import test, { type TestContext } from "node:test";
 import { FastCGIClient, type FastCGIClientOptions } from "../../src/client/index.ts";
-import {
-  ConnectionClosedError,
-  RequestAbortedError,
-  RequestRefusedError,
-  Role,
-} from "../../src/protocol/index.ts";
+import { ConnectionClosedError, RequestAbortedError, RequestRefusedError } from "../../src/protocol/index.ts";
 import { type ReceivedRequest, startResponder } from "./responder.ts";
 
 const GET = { REQUEST_METHOD: "GET", REQUEST_URI: "/" };
@@ -79,7 +74,7 @@ test("sends FCGI_DATA after FCGI_STDIN to a filter (6.4)", async (t) => {
   const { client } = await connect(t, async (request) => {
     request.end(`${OK}role ${request.role}: ${await request.body} and ${await request.data}`);
   });
-  const response = await client.request(GET, { role: Role.FILTER, body: "stdin", data: "data" });
+  const response = await client.request(GET, { role: "filter", body: "stdin", data: "data" });
   assert.equal(await text(response.body), "role 3: stdin and data");
 });
 

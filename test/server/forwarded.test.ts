@@ -10,7 +10,6 @@ import {
   isFastCGISocket,
   serveCGI,
 } from "../../src/index.ts";
-import { Role } from "../../src/protocol/index.ts";
 import { runCGIProgram } from "../support/cgi-program.ts";
 import { GET, read, startFunction, startServer } from "../support/start.ts";
 
@@ -157,7 +156,7 @@ describe("the option forwarded", () => {
         },
       });
       const { client } = await startServer(t, server);
-      const answer = await client.request({ ...FACTS, ...FORGED }, { role: Role.AUTHORIZER });
+      const answer = await client.request({ ...FACTS, ...FORGED }, { role: "authorizer" });
       assert.equal((await read(answer)).status, status, forwarded);
     }
   });

@@ -4,10 +4,10 @@ import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import test from "node:test";
 import { type AuthorizerFunction, createServer } from "../../src/index.ts";
-import { RequestRefusedError, Role } from "../../src/protocol/index.ts";
+import { RequestRefusedError } from "../../src/protocol/index.ts";
 import { GET, read, startServer } from "../support/start.ts";
 
-const AUTHORIZER = { role: Role.AUTHORIZER };
+const AUTHORIZER = { role: "authorizer" } as const;
 
 /** Calls functions one after the other, whatever they throw. */
 function ignoreError(...functions: (() => unknown)[]): void {
@@ -22,9 +22,9 @@ function ignoreError(...functions: (() => unknown)[]): void {
 
 test("refuses roles that are not set with UNKNOWN_ROLE (6)", async (t) => {
   for (const [roles, refused] of [
-    [undefined, [Role.AUTHORIZER, Role.FILTER]],
-    [{ authorizer: () => {} }, [Role.FILTER]],
-    [{ filter: () => {} }, [Role.AUTHORIZER]],
+    [undefined, ["authorizer", "filter"]],
+    [{ authorizer: () => {} }, ["filter"]],
+    [{ filter: () => {} }, ["authorizer"]],
   ] as const) {
     const { client } = await startServer(
       t,
@@ -194,7 +194,7 @@ test("a Filter reads stdin and data (6.4)", async (t) => {
     }),
   );
   const params = { ...GET, CONTENT_LENGTH: "4", FCGI_DATA_LAST_MOD: "1700000000", FCGI_DATA_LENGTH: "9" };
-  const response = await client.request(params, { role: Role.FILTER, body: "body", data: "file text" });
+  const response = await client.request(params, { role: "filter", body: "body", data: "file text" });
   assert.equal((await read(response)).body, "9 1700000000 body FILE TEXT");
 });
 
@@ -217,7 +217,7 @@ test("a Filter that reads data first, or one stream only, does not stall", async
       }),
     );
     const response = await client.request(params, {
-      role: Role.FILTER,
+      role: "filter",
       body: Readable.from([big]),
       data: Readable.from([big]),
     });
@@ -245,7 +245,7 @@ test("data is destroyed when the web server leaves", async (t) => {
     }),
   );
   const never = new Readable({ read() {} });
-  const response = await client.request(GET, { role: Role.FILTER, body: "", data: never });
+  const response = await client.request(GET, { role: "filter", body: "", data: never });
   response.body.destroy();
   await closed;
 });
