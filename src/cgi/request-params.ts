@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { HOP_BY_HOP_FIELDS } from "./hop-by-hop.ts";
 
 /** One meta-variable: bytes as Latin-1, one character per byte. A name can occur several times. */
 export type Param = readonly [name: string, value: string];
@@ -33,19 +34,8 @@ export interface SiteOptions {
 /** Meta-variables by name; strings are sent as UTF-8. */
 export type ExtraParams = Readonly<Record<string, string | undefined>>;
 
-/** Fields that concern the browser's connection only; and `Proxy`, which programs take for HTTP_PROXY. */
-const DROPPED = new Set([
-  "connection",
-  "content-length",
-  "content-type",
-  "http2-settings",
-  "keep-alive",
-  "proxy",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "upgrade",
-]);
+/** Fields with a variable of another name, and `Proxy`, which programs take for HTTP_PROXY (httpoxy). */
+const OTHER_DROPPED: ReadonlySet<string> = new Set(["content-length", "content-type", "proxy"]);
 
 /** What may stand in SERVER_NAME: the Host field is the browser's word. */
 const HOST = /^(\[[\da-fA-F:.]+\]|[\w.-]+)(?::\d*)?$/;
@@ -98,7 +88,7 @@ function writeHeaders(req: MountedRequest, params: Param[]): void {
     const name = rawHeaders[i]!.toLowerCase();
     const value = rawHeaders[i + 1]!;
     if (name === ":authority") params.push(["HTTP_HOST", value]);
-    if (DROPPED.has(name) || name.includes("_") || name.startsWith(":")) continue;
+    if (isDropped(name) || name.includes("_") || name.startsWith(":")) continue;
     // RFC 9113, 8.3.1: it says nothing beside :authority.
     if (name === "host" && req.headers[":authority"] !== undefined) continue;
     if (name === "cookie" && cookie !== undefined) {
@@ -109,6 +99,11 @@ function writeHeaders(req: MountedRequest, params: Param[]): void {
     if (name === "cookie") cookie = param;
     params.push(param);
   }
+}
+
+function isDropped(name: string): boolean {
+  if (name === "transfer-encoding") return false;
+  return HOP_BY_HOP_FIELDS.has(name) || OTHER_DROPPED.has(name);
 }
 
 function serverName(req: MountedRequest): string {

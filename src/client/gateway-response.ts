@@ -1,21 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { finished } from "node:stream/promises";
+import { HOP_BY_HOP_FIELDS } from "../cgi/hop-by-hop.ts";
 import { ResponseError } from "../protocol/errors.ts";
 import { http2Stream, INTERNAL_ERROR } from "./http2-stream.ts";
 import type { FastCGIResponse } from "./response.ts";
-
-/** Fields of one connection (RFC 9110, 7.6.1): the browser's has its own. */
-const HOP_BY_HOP = [
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "http2-settings",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-];
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -42,7 +31,7 @@ export function sendHead(res: ServerResponse, response: FastCGIResponse): number
   for (const named of fields.get("connection")?.values.join().split(",") ?? []) {
     fields.delete(named.trim().toLowerCase());
   }
-  for (const name of HOP_BY_HOP) fields.delete(name);
+  for (const name of HOP_BY_HOP_FIELDS) fields.delete(name);
   const length = contentLength(fields.get("content-length")?.values ?? []);
   fields.delete("content-length");
   res.statusCode = statusCode;

@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { Writable } from "node:stream";
 import { type CGIHead, CGIHeadParser } from "../cgi/cgi-head.ts";
+import { HOP_BY_HOP_FIELDS } from "../cgi/hop-by-hop.ts";
 
 type Callback = (error?: Error | null) => void;
 
@@ -87,7 +88,7 @@ function writeHead(res: ServerResponse, head: CGIHead, serverSoftware = ""): voi
   for (let index = 0; index < head.rawHeaders.length; index += 2) {
     const name = head.rawHeaders[index]!;
     // The framing is not the program's (RFC 3875, 6.3.4).
-    if (!/^(transfer-encoding|connection)$/i.test(name)) fields.push(name, head.rawHeaders[index + 1]!);
+    if (!HOP_BY_HOP_FIELDS.has(name.toLowerCase())) fields.push(name, head.rawHeaders[index + 1]!);
   }
   // flat, as rawHeaders: names keep their case and repeated fields their lines
   // Apache redirects by itself where the status is 200 (RFC 3875, 6.2.2); others leave that to the browser, and

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { HOP_BY_HOP_FIELDS } from "../../src/cgi/hop-by-hop.ts";
 import { translateResponseHead } from "../../src/cgi/response-head.ts";
 
 /** What the translation says, as plain values. */
@@ -18,6 +19,16 @@ describe("translateResponseHead", () => {
     assert.deepEqual(head?.lines, ["Status: 404 Not Found", "X: y"]);
     assert.equal(head?.text, undefined, "nothing but the first nine characters has to change");
     assert.deepEqual([head?.statusCode, head?.contentLength, head?.isChunked], [404, -1, false]);
+  });
+
+  test("drops the hop-by-hop fields of a response", () => {
+    for (const name of HOP_BY_HOP_FIELDS) {
+      // A field of requests.
+      if (name === "http2-settings") continue;
+      const value = name === "transfer-encoding" ? "chunked" : "x";
+      const head = translate(["HTTP/1.1 200 OK", `${name}: ${value}`, "B: 2"]);
+      assert.deepEqual(head?.lines, ["Status: 200 OK", "B: 2"], name);
+    }
   });
 
   for (const field of [
