@@ -1,12 +1,10 @@
 import { argumentError, describeValue } from "../listen/argument-error.ts";
 import { FASTCGI_OPTIONS, type FastCGIServerOptions } from "./options.ts";
 
-/** `http.ServerOptions`, and what they take of `net.ServerOpts`, up to Node.js 26. */
+/** Options of `http.createServer()`, up to Node.js 26. */
 const HTTP_OPTIONS = [
   "IncomingMessage",
   "ServerResponse",
-  "allowHalfOpen",
-  "blockList",
   "connectionsCheckingInterval",
   "headersTimeout",
   "highWaterMark",
@@ -20,14 +18,13 @@ const HTTP_OPTIONS = [
   "maxHeaderSize",
   "noDelay",
   "optimizeEmptyRequests",
-  "pauseOnConnect",
   "rejectNonStandardBodyWrites",
   "requestTimeout",
   "requireHostHeader",
   "shouldUpgradeCallback",
   "uniqueHeaders",
 ];
-/** `net.ListenOptions`, up to Node.js 26. */
+/** Options of `net.Server.listen()`, up to Node.js 26. */
 const NET_OPTIONS = [
   "backlog",
   "exclusive",
@@ -53,29 +50,30 @@ const HTTP_TARGET: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Refuses options that a FastCGI server does not know.
+ * Checks the names of options of a FastCGI server.
  *
- * @throws TypeError with `ERR_INVALID_ARG_VALUE`; the message names the option, and the nearest one that there is
+ * @throws TypeError with `ERR_INVALID_ARG_VALUE` if one is unknown; the message names the most similar option
  */
 export function checkServerOptions(options: object): void {
   check(options, SERVER, "is for listen()");
 }
 
-/** The same for server and listening in one object. */
+/** Checks the names of options of a FastCGI server and of listening. Throws as {@link checkServerOptions}. */
 export function checkFastCGITarget(options: object): void {
   check(options, FASTCGI_TARGET, "");
 }
 
-/** The same for plain HTTP, which has neither the limits nor the roles. */
+/** Checks the names of options of an HTTP server and of listening. Throws as {@link checkServerOptions}. */
 export function checkHTTPTarget(options: object): void {
   check(options, HTTP_TARGET, "has no effect over plain HTTP");
 }
 
 /**
- * Refuses what an option of `createServer()` is surely meant to be, and is not. Other options that nobody knows are
- * left alone, as node:http does it: frameworks pass on their own.
+ * Checks the options of `createServer()`. Unknown names are allowed, as in node:http, because frameworks pass options of
+ * their own, unless they are similar to an option of ours.
  *
- * @throws TypeError with `ERR_INVALID_ARG_VALUE` or `ERR_INVALID_ARG_TYPE`
+ * @throws TypeError with `ERR_INVALID_ARG_VALUE` if a name is misspelt, or with `ERR_INVALID_ARG_TYPE` if `mount`,
+ *   `roles` or one of its members has the wrong type
  */
 export function checkCreateOptions(options: FastCGIServerOptions): void {
   for (const name of given(options)) {
@@ -130,7 +128,7 @@ function unknown(name: string, nearest: string | undefined): Error {
   return argumentError("ERR_INVALID_ARG_VALUE", `option ${describeValue(name)} is unknown: ${hint}`);
 }
 
-/** The option that differs by case, or by two letters at most. */
+/** Returns the option whose name differs in case, or in at most two letters (one letter, if the name is short). */
 function findNearest(name: string, allowed: ReadonlySet<string>): string | undefined {
   let nearest: string | undefined;
   let least = name.length < 8 ? 2 : 3;
@@ -144,7 +142,7 @@ function findNearest(name: string, allowed: ReadonlySet<string>): string | undef
   return nearest;
 }
 
-/** How many letters are too many, missing, wrong, or in the place of their neighbour. */
+/** Counts letters that are added, missing, different or swapped (the optimal string alignment distance). */
 function editDistance(from: string, to: string): number {
   const rows: number[][] = [];
   for (let line = 0; line <= from.length; line++) {

@@ -18,22 +18,13 @@ import { checkFastCGITarget, checkHTTPTarget } from "./check-options.ts";
 import type { FastCGIServerOptions } from "./options.ts";
 import { createServer, type FastCGIServer } from "./server.ts";
 
-/** Where to listen: a TCP port of the loopback interface, a path of a unix socket, or options in full. */
+/** Where to listen: a TCP port of the loopback interface, a path of a unix socket, or options. */
 export type Target = number | string | TargetOptions;
-/** Where to listen for plain HTTP. */
+/** Where to listen for plain HTTP: a TCP port of the loopback interface, a path of a unix socket, or options. */
 export type HTTPTarget = number | string | HTTPTargetOptions;
 
-/** Options for listening and options of the server in one object. */
-export interface TargetOptions extends FastCGIListenOptions, FastCGIServerOptions, SignalOptions {}
-
-/** Options for listening and options of `http.createServer()` in one object. */
-export interface HTTPTargetOptions
-  extends FastCGIListenOptions,
-    HTTPServerOptions,
-    SignalOptions,
-    Pick<FastCGIServerOptions, "shutdownTimeout"> {}
-
-interface SignalOptions {
+/** Options for listening and options of a FastCGI server, in one object. */
+export interface TargetOptions extends FastCGIListenOptions, FastCGIServerOptions {
   /**
    * Whether SIGTERM and SIGINT close the server: running requests finish, then the process ends.
    * @defaultValue false
@@ -41,23 +32,44 @@ interface SignalOptions {
   signals?: boolean | undefined;
 }
 
-/** Is called when the server listens, as the last argument of `server.listen()` is. */
+type FastCGIOnlyOptions = Exclude<
+  keyof TargetOptions,
+  keyof FastCGIListenOptions | keyof HTTPServerOptions | "signals" | "shutdownTimeout"
+>;
+
+/**
+ * Options for listening and options of `http.createServer()`, in one object. Those that only a FastCGI server has are
+ * refused.
+ */
+export interface HTTPTargetOptions
+  extends FastCGIListenOptions,
+    HTTPServerOptions,
+    Pick<TargetOptions, "signals" | "shutdownTimeout">,
+    Partial<Record<FastCGIOnlyOptions, undefined>> {}
+
+/** Called once when the server listens, as the last argument of `server.listen()`. */
 export type ListeningListener = () => void;
 
 /**
  * Serves an application over FastCGI.
  *
- * Without target it listens on the socket that the process was given (descriptor 0 from lighttpd, mod_fcgid, h2o or
- * spawn-fcgi; one of systemd's), else on `fcgi.sock` in the current folder. Started as an ordinary CGI program, it
- * does what {@link serveCGI} does, and does not listen.
+ * Without a target it listens on the socket that the process inherited (descriptor 0 from lighttpd, mod_fcgid, h2o or
+ * spawn-fcgi; a socket of systemd), else on `fcgi.sock` in the current folder. In a process that a web server started as
+ * a plain CGI program it does not listen, but responds as {@link serveCGI} does.
  *
- * @param app an Express or Connect application, `koa.callback()`, or any `(req, res)` listener of node:http
- * @param target where to listen; a host other than loopback has to be named, because FastCGI has no
- *   authentication. `undefined` is refused where it is passed: it is an environment variable that is not set
- * @param listener is called when the server listens
- * @returns the server, as `app.listen()` does: wait for `listening`, hear `error`
- * @throws TypeError or RangeError, with Node's codes, if `app` is no application, the target is none, or an option is
- *   unknown or has no effect
+ * @param app an Express or Connect application, `koa.callback()`, or any other `(req, res)` listener of node:http
+ * @param target where to listen. A host other than loopback has to be given, because FastCGI has no authentication.
+ *   `undefined` is refused, because it is usually an environment variable that is not set; leave the argument out
+ *   instead
+ * @param listener called once when the server listens
+ * @returns the server, before it listens; it emits `listening`, or `error` if it cannot listen
+ * @throws TypeError or RangeError with Node's codes if `app` is not an application, the target is not valid, or an option
+ *   is unknown, invalid or without effect
+ * @example
+ * ```ts
+ * const server = serveFastCGI(express(), { port: 1234, signals: true });
+ * server.on("listening", () => console.log("listening", server.address()));
+ * ```
  */
 export function serveFastCGI(app: FastCGIRequestListener, listener?: ListeningListener): FastCGIServer;
 export function serveFastCGI(
@@ -84,11 +96,11 @@ function serve(app: FastCGIRequestListener, args: ServeArguments<Target>): FastC
 }
 
 /**
- * Serves a CGI function over FastCGI.
+ * Serves a CGI function over FastCGI. Target and listener are those of {@link serveFastCGI}.
  *
- * @param handler a function of `{ env, stdin, stdout, … }`, or a class of FastCGIHandler
- * @param args target and listener as for {@link serveFastCGI}
- * @throws as {@link serveFastCGI}
+ * @param handler a function of `{ env, stdin, stdout, … }`, or a class that extends FastCGIHandler
+ * @returns the server, before it listens
+ * @throws TypeError or RangeError as {@link serveFastCGI}, or if `handler` is something else
  * @example
  * ```ts
  * fastcgi(({ env, stdout }) => {
@@ -113,13 +125,21 @@ export function fastcgi(
 }
 
 /**
- * Serves the same application over plain HTTP, for development and tests: node:http and no more.
+ * Serves an application over plain HTTP, for development and tests, by a server of node:http.
+ *
+ * Unlike that, it listens on the loopback interface by default, and takes `signals`, `shutdownTimeout` and the options of
+ * {@link FastCGIListenOptions}.
  *
  * @param app as for {@link serveFastCGI}; a CGI function as `cgiListener(fn)`
- * @param target as for {@link serveFastCGI}, but it has to be given. Of the options of a FastCGI server,
- *   `shutdownTimeout` counts here, too
- * @param listener is called when the server listens
- * @throws as {@link serveFastCGI}
+ * @param target where to listen; required
+ * @param listener called once when the server listens
+ * @returns the server, before it listens
+ * @throws TypeError or RangeError with Node's codes as {@link serveFastCGI}
+ * @example
+ * ```ts
+ * if (process.env.FCGI) serveFastCGI(app, "/run/app.sock");
+ * else serveHTTP(app, 8080, () => console.log("http://127.0.0.1:8080/"));
+ * ```
  */
 export function serveHTTP(app: RequestListener, target: HTTPTarget, listener?: ListeningListener): Server;
 export function serveHTTP(app: RequestListener, ...args: ServeArguments<HTTPTarget>): Server {
@@ -146,12 +166,16 @@ export function serveHTTP(app: RequestListener, ...args: ServeArguments<HTTPTarg
   return server;
 }
 
-/** Stands for a target that is left out. */
+/** The target of a call without one. */
 const NO_TARGET: FastCGIListenOptions = Object.freeze({});
 
 type ServeArguments<T> = [target?: T | ListeningListener, listener?: ListeningListener];
 
-/** Tells a target that is left out from one that is undefined, and finds the listener. */
+/**
+ * Returns target and listener.
+ *
+ * @throws TypeError if the listener is not a function, or if the target is given but undefined
+ */
 function readArguments<T extends number | string | FastCGIListenOptions>(
   args: ServeArguments<T>,
 ): { target: T | typeof NO_TARGET; listener: ListeningListener | undefined } {
@@ -172,13 +196,13 @@ function readArguments<T extends number | string | FastCGIListenOptions>(
   );
 }
 
-/** Whether a target leaves open where to listen. */
+/** Returns whether a target does not say where to listen. */
 function isOpen(target: number | string | FastCGIListenOptions): boolean {
   if (!isObject(target)) return false;
   return target.port === undefined && target.path === undefined && target.fd === undefined;
 }
 
-/** What a target names, and leaves open nevertheless. */
+/** Returns the name of a property that would say where to listen, and is undefined. */
 function unsetName(target: number | string | FastCGIListenOptions): string | undefined {
   if (!isObject(target) || !isOpen(target) || target.fdName !== undefined) return undefined;
   return ["port", "path", "fd"].find((name) => name in target);
