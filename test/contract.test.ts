@@ -1,22 +1,20 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { overFastCGI } from "../src/client/index.ts";
 import { createContractApp, startControl } from "./http-suite/app.ts";
 import { checkDifferences, runSuite } from "./http-suite/run.ts";
 import type { AppName, RunningTarget } from "./http-suite/target.ts";
+import { listen } from "./support/server.ts";
 
 const apps: readonly AppName[] = ["plain", "express5", "express4", "connect"];
 
 /** Puts a server, and the control listener beside it, on free ports. */
 async function start(server: Server): Promise<RunningTarget> {
   const control = await startControl();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
   return {
     host: "127.0.0.1",
-    port: (server.address() as AddressInfo).port,
+    port: await listen(server),
     control,
     async close() {
       server.close();

@@ -5,8 +5,8 @@ import test, { type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { FastCGIClient } from "../src/client/index.ts";
 import { runCGIProgram } from "./support/cgi-program.ts";
-import { read } from "./support/start.ts";
-import { findFreePort, waitForListener } from "./web-servers/harness.ts";
+import { findFreePort, waitForListener } from "./support/ports.ts";
+import { read } from "./support/server.ts";
 
 const folder = fileURLToPath(new URL("../examples", import.meta.url));
 

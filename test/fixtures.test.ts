@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { createServer } from "../src/index.ts";
 import { type CapturedRequest, expectSeen, type SeenRequest } from "./fixtures/expected.ts";
 import { type Fixture, readFixtures, replay, type Split } from "./fixtures/replay.ts";
+import { listen } from "./support/server.ts";
 import { GET_VALUES, readPairs } from "./support/wire.ts";
 
 const LANES = 16;
@@ -59,9 +58,9 @@ async function tell(req: IncomingMessage, res: ServerResponse): Promise<void> {
 
 const fixtures = readFixtures();
 const server = createServer(tell);
+let port = 0;
 before(async () => {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  port = await listen(server);
 });
 after(() => {
   server.close();
@@ -70,7 +69,7 @@ after(() => {
 
 async function check(fixture: Fixture, split: Split, index: number): Promise<void> {
   const what = `${fixture.name}, ${split}`;
-  const { answers, values } = await replay((server.address() as AddressInfo).port, fixture, split, index);
+  const { answers, values } = await replay(port, fixture, split, index);
   if (fixture.bytes[1] === GET_VALUES) {
     assert.equal(values.length, 1, `${what}: answers to FCGI_GET_VALUES`);
     const names = readPairs(values[0]!)?.map(([name]) => name);

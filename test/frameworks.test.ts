@@ -7,6 +7,7 @@ import fastify from "fastify";
 import Koa from "koa";
 import { createGateway, overFastCGI } from "../src/client/index.ts";
 import { createServer } from "../src/index.ts";
+import { listen } from "./support/server.ts";
 
 /** A framework's application behind the gateway, and how to stop it. */
 interface Running {
@@ -14,10 +15,8 @@ interface Running {
   close(): Promise<unknown>;
 }
 
-async function listen(server: Server): Promise<string> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+async function originOf(server: Server): Promise<string> {
+  return `http://127.0.0.1:${await listen(server)}`;
 }
 
 async function startKoa(): Promise<Running> {
@@ -63,7 +62,7 @@ async function startKoa(): Promise<Running> {
     }
   });
   const server = overFastCGI(app.callback() as RequestListener);
-  const origin = await listen(server);
+  const origin = await originOf(server);
   return {
     origin,
     async close() {
@@ -107,7 +106,7 @@ async function startFastify(): Promise<Running> {
   await app.listen({ port: 0, host: "127.0.0.1" });
   const gateway = createGateway((app.server.address() as AddressInfo).port, { keepConn: true });
   const front = createHTTPServer(gateway);
-  const origin = await listen(front);
+  const origin = await originOf(front);
   return {
     origin,
     async close() {

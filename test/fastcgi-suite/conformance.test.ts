@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
 import { createServer as createNetServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createServer } from "../../src/index.ts";
+import { createFolder, removeFolder } from "../support/folders.ts";
 import { application } from "./apps/node-application.ts";
 import { failures, markdown, table } from "./report.ts";
 import { type Result, run } from "./runner.ts";
@@ -34,7 +33,7 @@ describe("conformance of serve-fastcgi", () => {
 });
 
 describe("the suite itself", () => {
-  const folder = mkdtempSync(join(tmpdir(), "fcgi-conformance-"));
+  const folder = createFolder();
   /** Keeps to the contract. */
   const good = createServer(application);
   /** Serves, but answers everything with the same. */
@@ -56,7 +55,7 @@ describe("the suite itself", () => {
   });
   after(() => {
     for (const server of Object.values(servers)) server.close();
-    rmSync(folder, { recursive: true });
+    removeFolder(folder);
   });
 
   test("has at least 150 cases, each with an id and a title of its own", () => {

@@ -115,22 +115,14 @@ export class Bench {
 
   /** BEGIN_REQUEST and all params, with the empty record that ends them. */
   head(id: number, path: string, options: RequestOptions = {}): Buffer {
-    return Buffer.concat([
-      wire.begin(id, options.flags ?? wire.KEEP_CONN, options.role ?? 1),
-      wire.stream(wire.PARAMS, id, wire.pairs(this.params(path, options))),
-      wire.record(wire.PARAMS, id),
-    ]);
+    return wire.requestHead(id, this.params(path, options), options.flags, options.role);
   }
 
   /** A whole request. */
   request(id: number, path: string, options: RequestOptions = {}): Buffer {
     const body = options.body ?? "";
     const bytes = typeof body === "string" ? Buffer.from(body, "latin1") : body;
-    return Buffer.concat([
-      this.head(id, path, options),
-      wire.stream(wire.STDIN, id, bytes),
-      wire.record(wire.STDIN, id),
-    ]);
+    return Buffer.concat([this.head(id, path, options), wire.requestBody(id, bytes)]);
   }
 
   /** Sends a whole request on `link` and takes its answer. */

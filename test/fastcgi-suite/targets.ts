@@ -1,9 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { once } from "node:events";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { createFolder, removeFolder } from "../support/folders.ts";
+import { findFreePort, waitForListener } from "../support/ports.ts";
 import { type Result, type RunOptions, run } from "./runner.ts";
 import type { Target } from "./suite.ts";
 
@@ -107,24 +108,13 @@ function output(command: string, args: string[], pattern: RegExp): string | unde
   }
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
-}
-
 /** Starts `application`, runs the suite against it, starts it again where a case brought it down, stops it. */
 export async function measure(
   application: Application,
   options: RunOptions & { readonly timeoutMs?: number } = {},
 ): Promise<Result[]> {
-  const directory = mkdtempSync(join(tmpdir(), "fcgi-conformance-"));
-  const port = await freePort();
+  const directory = createFolder();
+  const port = await findFreePort();
   const command = application.command(port, directory);
   let child = await start(command, port);
   const target: Target = {
@@ -143,34 +133,17 @@ export async function measure(
     return await run(target, { ...options, restart });
   } finally {
     await stop(child);
-    rmSync(directory, { recursive: true, force: true });
+    removeFolder(directory);
   }
 }
 
-function start(command: string[], port: number): Promise<ChildProcess> {
+async function start(command: string[], port: number): Promise<ChildProcess> {
   const child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "ignore", "ignore"] });
   const end = () => child.kill("SIGTERM");
   process.once("exit", end);
   child.once("exit", () => process.off("exit", end));
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("exit", (code) => reject(new Error(`${command[0]} ended with code ${code}`)));
-    listening(port, performance.now() + 20000).then(() => resolve(child), reject);
-  });
-}
-
-/** Connects until somebody listens. */
-async function listening(port: number, deadline: number): Promise<void> {
-  const { Link } = await import("../support/link.ts");
-  for (;;) {
-    try {
-      (await Link.open({ host: "127.0.0.1", port }, 1000)).destroy();
-      return;
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
+  await waitForListener(port, once(child, "exit"), 20_000);
+  return child;
 }
 
 /** SIGTERM first: php-fpm ends its processes then, which would outlive a master that is killed. */

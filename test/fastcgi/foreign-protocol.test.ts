@@ -8,7 +8,8 @@ import { describe, test } from "node:test";
 import { connect as connectTLS } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { ProtocolError } from "../../src/index.ts";
-import { request, startServer } from "../support/server.ts";
+import { request } from "../support/request.ts";
+import { startServer } from "../support/server.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const index = JSON.stringify(new URL("../../src/index.ts", import.meta.url).href);

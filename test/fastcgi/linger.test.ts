@@ -6,7 +6,8 @@ import { describe, type TestContext, test } from "node:test";
 import { setInterval } from "node:timers/promises";
 import { Linger } from "../../src/fastcgi/linger.ts";
 import { Link } from "../support/link.ts";
-import { head, request, type Started, startServer } from "../support/server.ts";
+import { head, request } from "../support/request.ts";
+import { type Started, startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
 
 const OFTEN = { connectionsCheckingInterval: 10 };

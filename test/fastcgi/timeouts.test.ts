@@ -4,7 +4,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { describe, test } from "node:test";
 import type { FastCGIServerOptions } from "../../src/index.ts";
 import type { Link } from "../support/link.ts";
-import { clientErrorCode, head, request, startServer } from "../support/server.ts";
+import { head, request } from "../support/request.ts";
+import { clientErrorCode, startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
 
 const OFTEN = { connectionsCheckingInterval: 10 };

@@ -15,7 +15,7 @@ import {
   FastCGIHandler,
   serveHTTP,
 } from "../../src/index.ts";
-import { GET, read, startFunction, startServer } from "../support/start.ts";
+import { GET, read, startFunction, startServer } from "../support/server.ts";
 
 /** Answers one request with a function, and returns the answer. */
 async function answer(

@@ -1,6 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createFolder, removeFolder } from "../support/folders.ts";
 import { HostileApplication } from "./client-application.ts";
 import { playClientSession } from "./client-session.ts";
 import { playSessions, type SessionReport } from "./lanes.ts";
@@ -14,7 +13,7 @@ export async function fuzzClient(
   count: number,
   seconds: number,
 ): Promise<SessionReport> {
-  const folder = await mkdtemp(join(tmpdir(), "fuzz-client-"));
+  const folder = createFolder();
   const applications = Array.from(
     { length: LANES },
     (_, n) => new HostileApplication(n % 4 === 0 ? undefined : join(folder, `${n}.sock`)),
@@ -27,6 +26,6 @@ export async function fuzzClient(
     return await playSessions(lanes, first, count, seconds);
   } finally {
     for (const application of applications) await application.stop();
-    await rm(folder, { recursive: true });
+    removeFolder(folder);
   }
 }

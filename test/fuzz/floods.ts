@@ -29,21 +29,14 @@ interface Begun {
 }
 
 function begin(id: number, { url, length, flags = wire.KEEP_CONN, role = 1, params }: Begun): Buffer {
-  return Buffer.concat([
-    wire.begin(id, flags, role),
-    wire.record(
-      wire.PARAMS,
-      id,
-      wire.pairs([
-        ["REQUEST_METHOD", "POST"],
-        ["REQUEST_URI", url],
-        ["SERVER_PROTOCOL", "HTTP/1.1"],
-        ["CONTENT_LENGTH", length === undefined ? "" : String(length)],
-        ...(params === undefined ? [] : ([["HTTP_X", params]] as const)),
-      ]),
-    ),
-    wire.record(wire.PARAMS, id),
-  ]);
+  const pairs = [
+    ["REQUEST_METHOD", "POST"],
+    ["REQUEST_URI", url],
+    ["SERVER_PROTOCOL", "HTTP/1.1"],
+    ["CONTENT_LENGTH", length === undefined ? "" : String(length)],
+    ...(params === undefined ? [] : ([["HTTP_X", params]] as const)),
+  ] as const;
+  return wire.requestHead(id, pairs, flags, role);
 }
 
 function session(random: Random, records: readonly Buffer[], parts: Partial<Input> = {}): Input {

@@ -35,17 +35,15 @@ export interface FuzzReport {
 
 const PROBE: Input = {
   bytes: Buffer.concat([
-    wire.begin(1),
-    wire.record(
-      wire.PARAMS,
+    wire.requestHead(
       1,
-      wire.pairs([
+      [
         ["REQUEST_METHOD", "GET"],
         ["REQUEST_URI", "/"],
-      ]),
+      ],
+      0,
     ),
-    wire.record(wire.PARAMS, 1),
-    wire.record(wire.STDIN, 1),
+    wire.requestBody(1, Buffer.alloc(0)),
   ]),
   cuts: [],
   ending: "fin",

@@ -1,10 +1,9 @@
 /** Random HTTP requests through the gateway and our server, and to node:http with the same application. */
-import { once } from "node:events";
 import http, { type Agent, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
 import { createGateway } from "../../src/client/index.ts";
 import { createServer } from "../../src/index.ts";
 import { Random } from "../support/random.ts";
+import { listen } from "../support/server.ts";
 import { application, type GatewayPlan, makePlan } from "./gateway-application.ts";
 import { playSessions, type SessionReport } from "./lanes.ts";
 
@@ -155,11 +154,12 @@ export async function fuzzGateway(
   seconds: number,
 ): Promise<SessionReport> {
   const backend = createServer(application);
+  const backendPort = await listen(backend);
   const direct = http.createServer(application);
   const gateways = [
-    createGateway(await listen(backend)),
-    createGateway(portOf(backend), { keepConn: true, maxConnections: 4, keepAliveTimeout: 100 }),
-    createGateway(portOf(backend), { multiplex: true, keepAliveTimeout: 100 }),
+    createGateway(backendPort),
+    createGateway(backendPort, { keepConn: true, maxConnections: 4, keepAliveTimeout: 100 }),
+    createGateway(backendPort, { multiplex: true, keepAliveTimeout: 100 }),
   ];
   const fronts = gateways.map((gateway) => http.createServer(gateway));
   const ports: number[] = [];
@@ -198,17 +198,8 @@ export async function fuzzGateway(
   }
 }
 
-async function listen(server: http.Server): Promise<number> {
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  return portOf(server);
-}
-
 function connections(server: http.Server): Promise<number> {
   return new Promise((resolve, reject) => {
     server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
   });
-}
-
-function portOf(server: http.Server): number {
-  return (server.address() as AddressInfo).port;
 }

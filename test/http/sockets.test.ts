@@ -4,7 +4,8 @@ import type { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { TLSSocket } from "node:tls";
-import { request, startServer } from "../support/server.ts";
+import { request } from "../support/request.ts";
+import { startServer } from "../support/server.ts";
 
 const TLS = [
   ["HTTPS", "on"],

@@ -27,8 +27,9 @@ import {
   type Target,
 } from "../../src/index.ts";
 import { isListening } from "../../src/listen/inherited-socket.ts";
-import { request } from "../support/server.ts";
-import { GET, makeFolder, read } from "../support/start.ts";
+import { makeFolder } from "../support/folders.ts";
+import { request } from "../support/request.ts";
+import { GET, read } from "../support/server.ts";
 
 const app = (_req: unknown, res: { end(text: string): void }) => res.end("served");
 

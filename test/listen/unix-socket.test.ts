@@ -19,7 +19,8 @@ import { fileURLToPath } from "node:url";
 import { FastCGIClient } from "../../src/client/index.ts";
 import { createServer } from "../../src/index.ts";
 import { bindUnixSocket } from "../../src/listen/unix-socket.ts";
-import { GET, makeFolder, read } from "../support/start.ts";
+import { makeFolder } from "../support/folders.ts";
+import { GET, read } from "../support/server.ts";
 import type { Order, Outcome } from "./contender.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

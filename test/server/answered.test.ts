@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { describe, test } from "node:test";
-import { head, request, startServer } from "../support/server.ts";
+import { head, request } from "../support/request.ts";
+import { startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
 
 const MEBIBYTE = 1_048_576;

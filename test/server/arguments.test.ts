@@ -17,7 +17,8 @@ import {
   serveFastCGI,
   serveHTTP,
 } from "../../src/index.ts";
-import { GET, makeFolder, read } from "../support/start.ts";
+import { makeFolder } from "../support/folders.ts";
+import { GET, read } from "../support/server.ts";
 
 const app = (): void => {};
 

@@ -5,7 +5,8 @@ import { connect } from "node:net";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { head, request, startServer } from "../support/server.ts";
+import { head, request } from "../support/request.ts";
+import { startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
 
 setFlagsFromString("--expose-gc");

@@ -5,7 +5,8 @@ import { type AddressInfo, createServer as createTCPServer, type Socket } from "
 import { test } from "node:test";
 import { createServer } from "../../src/index.ts";
 import { Link } from "../support/link.ts";
-import { request, startServer } from "../support/server.ts";
+import { request } from "../support/request.ts";
+import { startServer } from "../support/server.ts";
 
 test("connection comes before each request, with the socket of the request, kept or not", async (t) => {
   const events: string[] = [];

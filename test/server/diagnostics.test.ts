@@ -14,7 +14,7 @@ import { describe, test } from "node:test";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-base";
 import { createServer } from "../../src/index.ts";
 import { Link } from "../support/link.ts";
-import { request as encodeRequest } from "../support/server.ts";
+import { request as encodeRequest } from "../support/request.ts";
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 /** `response.created` came with Node.js 22.12. */

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { test } from "node:test";
-import { head, request, startServer } from "../support/server.ts";
+import { head, request } from "../support/request.ts";
+import { startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
 
 const H2O = [["SERVER_SOFTWARE", "h2o/2.2.5"]] as const;

@@ -4,7 +4,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import { describe, test } from "node:test";
 import { FastCGIError, ProtocolError, RequestAbortedError, RequestRefusedError } from "../../src/index.ts";
-import { head, request, startServer } from "../support/server.ts";
+import { head, request } from "../support/request.ts";
+import { startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
 
 const hello = (_req: IncomingMessage, res: ServerResponse): void => void res.end("hello");

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
-import { type RequestParts, request, startServer } from "../support/server.ts";
+import { type RequestParts, request } from "../support/request.ts";
+import { startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
 
 const NGINX = [["SERVER_SOFTWARE", "nginx/1.22.1"]] as const;

@@ -11,7 +11,7 @@ import {
   serveCGI,
 } from "../../src/index.ts";
 import { runCGIProgram } from "../support/cgi-program.ts";
-import { GET, read, startFunction, startServer } from "../support/start.ts";
+import { GET, read, startFunction, startServer } from "../support/server.ts";
 
 /** What a client forges. */
 const FORGED = {

@@ -8,7 +8,8 @@ import { createHttpTerminator } from "http-terminator";
 import stoppable from "stoppable";
 import type { FastCGIServer } from "../../src/index.ts";
 import type { Link } from "../support/link.ts";
-import { request, startServer } from "../support/server.ts";
+import { request } from "../support/request.ts";
+import { startServer } from "../support/server.ts";
 
 /** What the libraries wait before they cut what runs: a stop that comes to that fails by the test's time limit. */
 const GRACE_MS = 60_000;

@@ -5,7 +5,8 @@ import { PassThrough, pipeline, Writable } from "node:stream";
 import { describe, type TestContext, test } from "node:test";
 import type { FastCGIServerOptions } from "../../src/index.ts";
 import type { Link } from "../support/link.ts";
-import { head, request, startServer } from "../support/server.ts";
+import { head, request } from "../support/request.ts";
+import { startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
 
 const BODY = Buffer.alloc(300_000, "body ");

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import type { RequestListener } from "node:http";
 import { describe, test } from "node:test";
 import { createServer } from "../../src/index.ts";
-import { clientErrorCode, head, request, startServer } from "../support/server.ts";
+import { head, request } from "../support/request.ts";
+import { clientErrorCode, startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
 
 const hello: RequestListener = (_req, res) => void res.end("hello");

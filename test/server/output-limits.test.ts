@@ -3,7 +3,8 @@ import type { IncomingMessage } from "node:http";
 import { Duplex, type Writable } from "node:stream";
 import { describe, test } from "node:test";
 import { createServer } from "../../src/index.ts";
-import { request, startServer } from "../support/server.ts";
+import { request } from "../support/request.ts";
+import { startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
 
 const MEBIBYTE = 1_048_576;

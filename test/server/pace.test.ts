@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { createServer } from "../../src/index.ts";
 import { type FastCGIRecord, RecordParser, RecordType } from "../../src/protocol/index.ts";
 import { Random } from "../support/random.ts";
-import { head, request } from "../support/server.ts";
+import { head, request } from "../support/request.ts";
 import * as wire from "../support/wire.ts";
 
 /** A web server's connection that takes output, and brings input, at a random pace. */

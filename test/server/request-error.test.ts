@@ -8,8 +8,8 @@ import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
 import { FastCGIClient } from "../../src/client/index.ts";
 import { createServer, type FastCGIServerOptions } from "../../src/index.ts";
-import { head, request, startServer } from "../support/server.ts";
-import { GET, read } from "../support/start.ts";
+import { head, request } from "../support/request.ts";
+import { GET, read, startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
 
 const index = JSON.stringify(new URL("../../src/index.ts", import.meta.url).href);

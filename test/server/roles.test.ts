@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import test from "node:test";
 import { type AuthorizerFunction, createServer } from "../../src/index.ts";
 import { RequestRefusedError } from "../../src/protocol/index.ts";
-import { GET, read, startServer } from "../support/start.ts";
+import { collectErrors, GET, read, startServer } from "../support/server.ts";
 
 const AUTHORIZER = { role: "authorizer" } as const;
 
@@ -132,10 +132,11 @@ test("nothing but allow(), or a 200 written to stdout, lets a request pass an Au
 });
 
 test("a refused status is a TypeError that names it", async (t) => {
-  const { client, errors } = await startServer(
+  const { client, server } = await startServer(
     t,
     createServer({ roles: { authorizer: ({ deny }) => deny("200" as unknown as number) } }),
   );
+  const errors = collectErrors(server);
   await read(await client.request(GET, AUTHORIZER));
   assert.ok(errors[0] instanceof TypeError);
   assert.equal(

@@ -5,7 +5,8 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { FastCGIServer } from "../../src/index.ts";
 import { Link } from "../support/link.ts";
-import { head, request, startServer } from "../support/server.ts";
+import { head, request } from "../support/request.ts";
+import { startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
 
 const connections = (server: FastCGIServer): Promise<number> =>

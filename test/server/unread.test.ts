@@ -3,7 +3,8 @@ import type { IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
 import type { CGIFunction, FastCGIServerOptions } from "../../src/index.ts";
-import { clientErrorCode, head, request, startServer } from "../support/server.ts";
+import { head, request } from "../support/request.ts";
+import { clientErrorCode, startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
 
 const MEBIBYTE = 1_048_576;

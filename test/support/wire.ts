@@ -1,8 +1,6 @@
 /**
- * FastCGI 1.0 records written and read by hand, for the conformance suite only.
- *
- * It shares nothing with the library: a mistake in the library's encoder cannot hide one in its decoder.
- * Nothing is checked here, because the suite wants to write wrong records too.
+ * FastCGI 1.0 records, encoded and decoded without the library: a fault of the library's encoder cannot hide one of its
+ * decoder. Nothing is checked, because tests send invalid records, too.
  */
 
 export const BEGIN_REQUEST = 1;
@@ -94,6 +92,21 @@ export function stream(type: number, id: number, bytes: Uint8Array, size = 65535
     records.push(record(type, id, bytes.subarray(start, start + size)));
   }
   return Buffer.concat(records);
+}
+
+/** FCGI_BEGIN_REQUEST and all of FCGI_PARAMS. */
+export function requestHead(
+  id: number,
+  params: Iterable<readonly [string, string | Uint8Array]>,
+  flags: number = KEEP_CONN,
+  role = 1,
+): Buffer {
+  return Buffer.concat([begin(id, flags, role), stream(PARAMS, id, pairs(params)), record(PARAMS, id)]);
+}
+
+/** All of FCGI_STDIN. */
+export function requestBody(id: number, bytes: Uint8Array): Buffer {
+  return Buffer.concat([stream(STDIN, id, bytes), record(STDIN, id)]);
 }
 
 /** A record that arrived. */

@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import test, { type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { findFreePort, waitForListener } from "../support/ports.ts";
 import { startConfigured } from "./configured.ts";
-import { findFreePort, waitForListener } from "./harness.ts";
 import { skipReason } from "./target.ts";
 
 const example = fileURLToPath(new URL("../../examples/authorizer.ts", import.meta.url));

@@ -4,7 +4,8 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { findFreePort, makeTemporaryFolder, waitForListener } from "./harness.ts";
+import { makeFolder } from "../support/folders.ts";
+import { findFreePort, waitForListener } from "../support/ports.ts";
 import { apacheFrame, nginxTemporaryPaths } from "./web-servers.ts";
 
 /** A web server with a configuration written for one test. */
@@ -48,8 +49,7 @@ export async function startConfigured(
   name: "apache" | "lighttpd" | "nginx" | "h2o",
   config: (place: { folder: string; port: number }) => string,
 ): Promise<Configured> {
-  const folder = makeTemporaryFolder();
-  t.after(() => fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+  const folder = makeFolder(t);
   const port = await findFreePort();
   fs.mkdirSync(path.join(folder, "www"));
   fs.writeFileSync(path.join(folder, "www", "index.html"), "a file\n");

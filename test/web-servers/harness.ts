@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
-import * as net from "node:net";
-import * as os from "node:os";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
+import { createFolder, removeFolder } from "../support/folders.ts";
+import { findFreePort, waitForListener } from "../support/ports.ts";
 import { type ExampleName, examples } from "./examples.ts";
 import { type WebServerName, webServers } from "./web-servers.ts";
 
@@ -45,13 +45,6 @@ function killGroup(child: ChildProcess): void {
   }
 }
 
-/** Makes a folder that every user can enter: the web servers' workers are not root. */
-export function makeTemporaryFolder(): string {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "serve-fastcgi-"));
-  fs.chmodSync(folder, 0o777);
-  return folder;
-}
-
 /**
  * Starts a web server with a file of examples/, in which only what examples.ts lists is replaced.
  *
@@ -62,7 +55,7 @@ export async function startWebServer(
   places: Places,
   adapt: (text: string) => string = (text) => text,
 ): Promise<WebServer> {
-  const folder = makeTemporaryFolder();
+  const folder = createFolder();
   for (let attempt = 1; ; attempt++) {
     try {
       return await start(example, places, folder, adapt);
@@ -132,7 +125,7 @@ async function start(
     // A process that outlived all that must not keep the tests waiting.
     child.stdout.destroy();
     child.stderr.destroy();
-    fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+    removeFolder(folder);
   };
   try {
     await waitForListener(port, exited, 15_000);
@@ -178,37 +171,4 @@ function makeCertificate(folder: string): { cert: string; key: string; both: str
     for (const file of Object.values(place)) fs.chmodSync(file, 0o644);
   }
   return place;
-}
-
-/** Finds a port of loopback that nobody listens on. */
-export async function findFreePort(): Promise<number> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-/** Resolves as soon as somebody accepts connections on the port; rejects when `exited` comes first. */
-export async function waitForListener(port: number, exited: Promise<void>, timeoutMs: number): Promise<void> {
-  const signal = AbortSignal.timeout(timeoutMs);
-  let gone = false;
-  void exited.then(() => {
-    gone = true;
-  });
-  await new Promise<void>((resolve, reject) => {
-    const attempt = () => {
-      if (gone) return reject(new Error("the process ended"));
-      if (signal.aborted) return reject(new Error(`nobody listens on port ${port} after ${timeoutMs} ms`));
-      const socket = net.connect(port, "127.0.0.1");
-      socket.once("connect", () => {
-        socket.destroy();
-        resolve();
-      });
-      // There is no event for "another process listens now": ask again.
-      socket.once("error", () => setTimeout(attempt, 10));
-    };
-    attempt();
-  });
 }

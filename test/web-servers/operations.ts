@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
-import * as fs from "node:fs";
 import * as http from "node:http";
 import * as http2 from "node:http2";
 import * as https from "node:https";
 import * as path from "node:path";
 import { test } from "node:test";
 import { createServer, type FastCGIServer } from "../../src/index.ts";
+import { createFolder, removeFolder } from "../support/folders.ts";
 import { type ExampleName, examples } from "./examples.ts";
-import { makeTemporaryFolder, startWebServer, type WebServer } from "./harness.ts";
+import { startWebServer, type WebServer } from "./harness.ts";
 import { listen, writeSpawnedScript } from "./target.ts";
 
 /** What the small application of these tests answers. */
@@ -108,7 +108,7 @@ export function testExamples(webServer: string): void {
   for (const example of Object.keys(examples) as ExampleName[]) {
     if (!example.startsWith(`${webServer}/`)) continue;
     test(`examples/${example} serves the application`, async () => {
-      const folder = makeTemporaryFolder();
+      const folder = createFolder();
       const [socket, script] = [path.join(folder, "app.sock"), path.join(folder, "app.js")];
       const tcp = createServer(createApplication("tcp"));
       const unix = createServer(createApplication("unix"));
@@ -121,7 +121,7 @@ export function testExamples(webServer: string): void {
       } finally {
         await server.stop();
         await Promise.all([close(tcp), close(unix)]);
-        fs.rmSync(folder, { recursive: true });
+        removeFolder(folder);
       }
     });
   }
@@ -245,7 +245,7 @@ export function testOverload(example: ExampleName): void {
 /** Tests that no request of very many fails: rare races at the end of a connection show in no other test. */
 export function testMany(example: ExampleName): void {
   test(`${example}: 1000 requests one after another are answered`, async () => {
-    const folder = makeTemporaryFolder();
+    const folder = createFolder();
     const socket = path.join(folder, "app.sock");
     const application = createServer((req, res) => {
       res.end(req.url);
@@ -264,7 +264,7 @@ export function testMany(example: ExampleName): void {
       agent.destroy();
       await server.stop();
       await close(application);
-      fs.rmSync(folder, { recursive: true });
+      removeFolder(folder);
     }
   });
 }

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { findFreePort, makeTemporaryFolder, waitForListener } from "./harness.ts";
+import { createFolder, removeFolder } from "../support/folders.ts";
+import { findFreePort, waitForListener } from "../support/ports.ts";
 import { nginxTemporaryPaths } from "./web-servers.ts";
 
 const REQUESTS = 20_000;
@@ -53,7 +54,7 @@ async function startBackend(port: number, name: string): Promise<ChildProcess> {
 test("two backends restarted one by one behind nginx: 0 failed of 20,000 requests", {
   skip: !isInstalled,
 }, async (t) => {
-  const folder = makeTemporaryFolder();
+  const folder = createFolder();
   const ports = [await findFreePort(), await findFreePort()];
   const names = ["a", "b"];
   const children = await Promise.all(ports.map((port, index) => startBackend(port, names[index]!)));
@@ -66,7 +67,7 @@ test("two backends restarted one by one behind nginx: 0 failed of 20,000 request
     for (const child of children) child.kill("SIGKILL");
     nginx.kill("SIGTERM");
     await nginxExited;
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   });
   await waitForListener(
     port,

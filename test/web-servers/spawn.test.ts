@@ -1,17 +1,16 @@
 import assert from "node:assert/strict";
-import * as fs from "node:fs";
 import test, { type TestContext } from "node:test";
 import { FastCGIClient } from "../../src/client/index.ts";
-import { read } from "../support/start.ts";
+import { makeFolder } from "../support/folders.ts";
+import { findFreePort } from "../support/ports.ts";
+import { read } from "../support/server.ts";
 import { startConfigured, startProgram, writeProgram } from "./configured.ts";
-import { findFreePort, makeTemporaryFolder } from "./harness.ts";
 import { skipReason } from "./target.ts";
 
 const PROGRAM = "examples/cgi-function.ts";
 
 function makeProgram(t: TestContext): string {
-  const folder = makeTemporaryFolder();
-  t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  const folder = makeFolder(t);
   return writeProgram(folder, PROGRAM);
 }
 
@@ -49,8 +48,7 @@ test("serves on the socket of systemd-socket-activate, found by its name, too", 
   await startProgram(t, port, "systemd-socket-activate", ["-l", `127.0.0.1:${port}`, makeProgram(t)]);
   await assertFastCGI(port);
   const named = await findFreePort();
-  const folder = makeTemporaryFolder();
-  t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  const folder = makeFolder(t);
   const script = writeProgram(folder, "test/web-servers/named-socket.ts");
   const sockets = ["-l", `127.0.0.1:${named}`, "-l", `${folder}/other.sock`, "--fdname=web:other"];
   await startProgram(t, named, "systemd-socket-activate", [...sockets, script]);

@@ -7,8 +7,10 @@ import { createServer, type FastCGIServer } from "../../src/index.ts";
 import { createContractApp, startControl } from "../http-suite/app.ts";
 import type { SuiteOptions } from "../http-suite/run.ts";
 import type { Address, AppName, FrontEnd, RunningTarget, Target } from "../http-suite/target.ts";
+import { createFolder, removeFolder } from "../support/folders.ts";
+import { findFreePort } from "../support/ports.ts";
 import type { ExampleName } from "./examples.ts";
-import { findFreePort, makeTemporaryFolder, startWebServer, type WebServer } from "./harness.ts";
+import { startWebServer, type WebServer } from "./harness.ts";
 
 /** The part of the suite that depends on how a web server reaches the application; for all but its main variant. */
 export const shortSuite: SuiteOptions = {
@@ -94,8 +96,7 @@ interface Application {
 }
 
 async function startApplication(app: AppName, backend: Backend): Promise<Application> {
-  const folder = makeTemporaryFolder();
-  const removeFolder = () => fs.rmSync(folder, { recursive: true, force: true });
+  const folder = createFolder();
   if (backend === "spawned") {
     const control = await findFreePort();
     const script = path.join(folder, "app.js");
@@ -107,7 +108,7 @@ async function startApplication(app: AppName, backend: Backend): Promise<Applica
         await fetch(`http://${front.host}:${front.port}/`);
       },
       async close() {
-        removeFolder();
+        removeFolder(folder);
       },
     };
   }
@@ -124,7 +125,7 @@ async function startApplication(app: AppName, backend: Backend): Promise<Applica
       server.closeAllConnections();
       server.close();
       await control.close();
-      removeFolder();
+      removeFolder(folder);
     },
   };
 }

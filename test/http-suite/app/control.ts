@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { listen } from "../../support/server.ts";
 import type { Address } from "../target.ts";
 import { exchangeOf, forget } from "./state.ts";
 
@@ -16,12 +16,9 @@ export interface Control extends Address {
  */
 export async function startControl(port = 0): Promise<Control> {
   const server = createServer((req, res) => void answer(req, res));
-  server.listen(port, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address() as AddressInfo;
   return {
     host: "127.0.0.1",
-    port: address.port,
+    port: await listen(server, port),
     async close() {
       server.close();
       server.closeAllConnections();
