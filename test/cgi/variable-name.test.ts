@@ -1,13 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { FIRST_WINS, KNOWN_FIELDS, KNOWN_VARIABLES, ONCE } from "../../src/cgi/known-names.ts";
 import { findName, Repeat, readLongName, Variable, type VariableName } from "../../src/cgi/variable-name.ts";
 import { readFixtures } from "../fixtures/replay.ts";
-
-setFlagsFromString("--expose-gc");
-const gc: () => void = runInNewContext("gc");
+import { heapUsed } from "../support/memory.ts";
 
 const within =
   (look: typeof findName) =>
@@ -129,9 +125,4 @@ function flood(): void {
 let serial = 0;
 function invented(length: number): string {
   return `HTTP_${(serial++).toString(36).toUpperCase()}${"Z".repeat(length)}`.slice(0, length + 5);
-}
-
-function heapUsed(): number {
-  gc();
-  return process.memoryUsage().heapUsed;
 }

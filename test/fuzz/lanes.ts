@@ -1,6 +1,5 @@
 /** What the fuzzers of the client and of the gateway have in common: many sessions at once, and a look after each round. */
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { collectGarbage } from "../support/memory.ts";
 
 const MEBIBYTE = 1_048_576;
 /** How much the heap may grow over the first round, garbage apart. */
@@ -21,9 +20,6 @@ export interface SessionReport {
   readonly heapGrowth: number;
   readonly seconds: number;
 }
-
-setFlagsFromString("--expose-gc");
-const collectGarbage: () => void = runInNewContext("gc");
 
 /** What the process holds: handles of sockets and timers by kind. */
 function resources(): Map<string, number> {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { describe, test } from "node:test";
+import { memoryUsed } from "../support/memory.ts";
 import { head, request } from "../support/request.ts";
 import { startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
@@ -26,7 +27,7 @@ describe("answered requests whose STDIN does not end", () => {
         req.on("close", () => closed++).on("error", () => {});
         res.end("early");
       });
-      const before = process.memoryUsage().rss;
+      const before = memoryUsed();
       for (let count = 0; count < connections; count++) {
         const link = await open();
         for (let id = 1; id <= requests; id++) {
@@ -39,7 +40,7 @@ describe("answered requests whose STDIN does not end", () => {
       const total = connections * requests;
       // No more than maxRequestsPerConnection, which is 100 by default, and of such large ones fewer.
       assert.ok(closed >= total - 100, `${total - closed} are open`);
-      const grown = process.memoryUsage().rss - before;
+      const grown = memoryUsed() - before;
       assert.ok(grown < 256 * MEBIBYTE, `${grown} bytes`);
     });
   }

@@ -3,21 +3,12 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { heapUsed } from "../support/memory.ts";
 import { head, request } from "../support/request.ts";
 import { startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
 
-setFlagsFromString("--expose-gc");
-const collectGarbage = runInNewContext("gc") as () => void;
 const descriptors = (): number => readdirSync("/proc/self/fd").length;
-
-function heap(): number {
-  collectGarbage();
-  collectGarbage();
-  return process.memoryUsage().heapUsed;
-}
 
 test("10,000 aborted requests leak no descriptor, no listener, no heap", async (t) => {
   let open = 0;
@@ -55,9 +46,9 @@ test("10,000 aborted requests leak no descriptor, no listener, no heap", async (
     processListeners: process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0),
   });
   await leaveOften(2000);
-  const before = { ...state(), heap: heap() };
+  const before = { ...state(), heap: heapUsed() };
   await leaveOften(10_000);
-  const after = { ...state(), heap: heap() };
+  const after = { ...state(), heap: heapUsed() };
   const grown = after.heap - before.heap;
   assert.deepEqual({ ...after, heap: 0 }, { ...before, heap: 0 });
   assert.ok(grown < 1_000_000, `the heap grew by ${grown} bytes`);
@@ -77,9 +68,9 @@ test("10,000 aborts by a record on one connection leak nothing either", async (t
     link.records.length = 0;
   };
   await abort(2000);
-  const before = heap();
+  const before = heapUsed();
   await abort(10_000);
-  const grown = heap() - before;
+  const grown = heapUsed() - before;
   assert.ok(grown < 1_000_000, `the heap grew by ${grown} bytes`);
   assert.equal(server.listenerCount("request"), 1);
 });

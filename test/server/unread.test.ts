@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
 import type { CGIFunction, FastCGIServerOptions } from "../../src/index.ts";
+import { memoryUsed } from "../support/memory.ts";
 import { head, request } from "../support/request.ts";
 import { clientErrorCode, startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
@@ -19,7 +20,7 @@ describe("bodies that nobody reads", () => {
       else requests.set(req.url ?? "", req);
     });
     const [link, other] = [await open(), await open()];
-    const before = process.memoryUsage().rss;
+    const before = memoryUsed();
     const [count, length] = [98, 16_000];
     const params = [["CONTENT_LENGTH", String(length)]] as const;
     for (let id = 2; id <= count; id++) link.send(head(id, { url: `/${id}`, method: "POST", params }));
@@ -32,7 +33,7 @@ describe("bodies that nobody reads", () => {
       other.send(request(1, { url: "/turn" }));
       await other.answer(1);
     }
-    const grown = process.memoryUsage().rss - before;
+    const grown = memoryUsed() - before;
     assert.ok(grown < 96 * MEBIBYTE, `${grown} bytes`);
     const bodies = [...requests.values()].map((req) => text(req));
     for (let id = 2; id <= count; id++) link.send(wire.record(wire.STDIN, id));
@@ -53,14 +54,14 @@ describe("bodies that nobody reads", () => {
       wire.record(wire.STDIN, 1, "x"),
       wire.record(wire.STDIN, 9, Buffer.alloc(65_000)),
     ]);
-    const before = process.memoryUsage().rss;
+    const before = memoryUsed();
     for (let sent = 0; sent < 4000; sent++) {
       link.send(bytes);
       if (sent % 20 !== 19) continue;
       other.send(request(1, { url: "/turn" }));
       await other.answer(1);
     }
-    const grown = process.memoryUsage().rss - before;
+    const grown = memoryUsed() - before;
     assert.ok(grown < 128 * MEBIBYTE, `${grown} bytes`);
     assert.ok(unread !== undefined && unread.readableLength > 3000);
   });
