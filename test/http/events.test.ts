@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once, setMaxListeners } from "node:events";
 import { createServer as createHTTPServer, type Server } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { connect, createServer as createTCPServer, type Socket, type Server as TCPServer } from "node:net";
 import { describe, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { createServer } from "../../src/index.ts";
@@ -15,6 +15,7 @@ import {
 } from "../../src/protocol/index.ts";
 import { noteAll, type Peer, type Scenario } from "../http-suite/events.ts";
 import { scenarios } from "../http-suite/scenarios.ts";
+import { listen } from "../support/server.ts";
 
 /** A protocol: how to make its server, and a peer on a connection to it. */
 interface Wire {
@@ -70,6 +71,17 @@ const fastcgi: Wire = {
 };
 
 /**
+ * Creates a TCP server that hands connections to `server` when their first bytes have come: a time-out of the
+ * connection, which starts then, cannot pass before the request arrives.
+ */
+function acceptFor(server: Server): TCPServer {
+  return createTCPServer(async (socket) => {
+    while (socket.readableLength === 0) await setImmediate();
+    server.emit("connection", socket);
+  });
+}
+
+/**
  * Runs a scenario and gives what happened, in order.
  *
  * Left out is the socket's `close` after a whole answer: under node:http it comes when the TCP connection is
@@ -78,18 +90,18 @@ const fastcgi: Wire = {
 async function play(wire: Wire, scenario: Scenario, keep: boolean): Promise<string[]> {
   const server = wire.createServer();
   if (scenario.timeoutMs) server.setTimeout(scenario.timeoutMs);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const acceptor = scenario.timeoutMs || scenario.onConnection ? acceptFor(server) : server;
+  const port = await listen(acceptor);
   const events: string[] = [];
   server.on("connection", (connection: Socket) => {
     scenario.onConnection?.(connection, (event) => void events.push(event));
   });
-  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  const socket = connect(port, "127.0.0.1");
   socket.on("error", () => {});
   socket.resume();
   await once(socket, "connect");
   const peer = wire.createPeer(socket, keep);
-  const deadline = AbortSignal.timeout(1000);
+  const deadline = AbortSignal.timeout(10_000);
   setMaxListeners(0, deadline);
   if (scenario.paused) peer.pause();
   const closed = new Promise<Promise<unknown>[]>((resolve, reject) => {
@@ -118,7 +130,7 @@ async function play(wire: Wire, scenario: Scenario, keep: boolean): Promise<stri
     for (let turn = 0; turn < 5; turn++) await setImmediate();
   } finally {
     socket.destroy();
-    server.close();
+    acceptor.close();
     server.closeAllConnections();
   }
   return keep || events.some((event) => event.startsWith("res finish"))
