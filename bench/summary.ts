@@ -1,7 +1,7 @@
 import { number } from "./report.ts";
 import { type BenchResults, type CaseResult, type Measurement, ratio } from "./results.ts";
 
-/** The cases that README shows, and how it calls them. */
+/** The cases that docs/performance.md shows, and how it calls them. */
 const ROWS: readonly (readonly [id: string, title: string])[] = [
   ["hello/kept", "Hello world, a browser's header fields, kept connections"],
   ["hello/new", "The same, one connection per request"],
@@ -21,7 +21,28 @@ const ROWS: readonly (readonly [id: string, title: string])[] = [
 ];
 const PEERS: readonly string[] = ["php-fpm", "Go net/http/fcgi", "libfcgi", "node-fastcgi"];
 
-/** What README says of a run: the cases that matter most, and the peers. */
+/** The cases that README shows, as ratios. */
+const HEADLINES: readonly (readonly [id: string, title: string])[] = [
+  ["hello/kept", "for a hello world with a browser's header fields"],
+  ["express/kept", "for a JSON route of Express 5"],
+  ["nginx/kept", "behind nginx"],
+  ["caddy/default", "behind Caddy, which keeps HTTP connections but opens one for each FastCGI request"],
+];
+
+/** README's lines about a run. Cases that were not measured are left out. */
+export function headlineMarkdown({ date, versions, cases }: BenchResults): string {
+  const ratios = HEADLINES.flatMap(([id, title]) => {
+    const result = cases.find((candidate) => candidate.id === id);
+    const value = result && ratio(result);
+    return value === undefined ? [] : [`${value.toFixed(2)} ${title}`];
+  });
+  return `CPU time of the server process, FastCGI divided by \`node:http\`, for the same application:
+${ratios.join(";\n")}
+(${date}, Node.js ${versions["Node.js"]?.slice(1)}; it varies by up to a tenth from run to run).
+`;
+}
+
+/** The table of docs/performance.md: the cases that matter most, and other FastCGI servers. */
 export function summaryMarkdown({ date, machine, versions, cases }: BenchResults): string {
   const find = (id: string): CaseResult => cases.find((result) => result.id === id)!;
   const server = (result: CaseResult, name: string): Measurement | undefined =>
@@ -40,7 +61,7 @@ export function summaryMarkdown({ date, machine, versions, cases }: BenchResults
   const transfer = find("transfer/down/written");
   const floorOfTransfer = number(server(transfer, "bare")?.value ?? 0);
   return `${date}, Node.js ${versions["Node.js"]?.slice(1)}, ${machine.cores} cores of a shared virtual machine:
-read the ratios, which move by up to a tenth from run to run, not the absolutes.
+compare the ratios, which vary by up to a tenth from run to run, rather than the absolute figures.
 
 | µs of CPU per request | serve-fastcgi | node:http | ratio |
 | --- | ---: | ---: | ---: |
@@ -48,7 +69,7 @@ ${ROWS.flatMap(row).join("\n")}
 
 Other FastCGI servers, hello world with 6 header fields on kept connections (node-fastcgi closes them):
 ${peers.map((name) => `${name} ${cost(name)}`).join(", ")}; serve-fastcgi ${cost("serve-fastcgi")}. A bare \`net\` server that
-sends bytes made beforehand, the least that anything in Node.js can cost, takes ${cost("bare")}, and ${floorOfTransfer} µs for a
-megabyte down.
+sends prepared bytes, which is the least that any server in Node.js can cost, takes ${cost("bare")}, and ${floorOfTransfer} µs for
+a megabyte down.
 `;
 }

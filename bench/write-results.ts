@@ -8,11 +8,11 @@ import type { Plan } from "./measure.ts";
 import { isPinned, versionOf } from "./processes.ts";
 import { markdown } from "./report.ts";
 import type { BenchResults, CaseResult } from "./results.ts";
-import { summaryMarkdown } from "./summary.ts";
+import { headlineMarkdown, summaryMarkdown } from "./summary.ts";
 
 /**
- * Writes results.json, results.svg and scaling.svg into a folder, the tables into its README.md, and the most
- * important of them into README.md of the folder above, where these have a place for them.
+ * Writes results.json, results.svg and scaling.svg into a folder and the tables into its README.md, and, in the folder
+ * above, the most important figures into docs/performance.md and README.md, if these have a place for them.
  *
  * @param isUpdate whether the cases replace those of the same id in results.json and leave the others
  */
@@ -32,7 +32,8 @@ export function writeResults(
   writeFileSync(join(folder, "results.svg"), drawResults(results));
   writeFileSync(join(folder, "scaling.svg"), drawScaling(results));
   replacePart(join(folder, "README.md"), "results", () => markdown(results));
-  replacePart(join(folder, "..", "README.md"), "speed", () => summaryMarkdown(results));
+  replacePart(join(folder, "..", "docs", "performance.md"), "figures", () => summaryMarkdown(results));
+  replacePart(join(folder, "..", "README.md"), "speed", () => headlineMarkdown(results));
 }
 
 /** Replaces what stands between two comments. */
