@@ -1,39 +1,204 @@
+/** README and docs/: links, tables that are generated or repeat the source, and code that compiles. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, normalize } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import type { BenchResults } from "../bench/results.ts";
-import { summaryMarkdown } from "../bench/summary.ts";
+import { headlineMarkdown, summaryMarkdown } from "../bench/summary.ts";
+import { createGateway } from "../src/client/index.ts";
 import { renderDifferences } from "./http-suite/differences.ts";
 
-const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
+const root = fileURLToPath(new URL("../", import.meta.url));
+const read = (path: string): string => readFileSync(join(root, path), "utf8");
 
-test("README holds the generated table of what front ends do otherwise", () => {
-  const table = /<!-- differences -->\n([\s\S]*?)\n<!-- \/differences -->/.exec(read("README.md"))?.[1];
-  assert.equal(table?.trim(), renderDifferences().trim(), "print it with `npx tsx test/http-suite/table.ts`");
+const docs = readdirSync(join(root, "docs")).map((name) => `docs/${name}`);
+const pages = [
+  ...["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "bench/README.md"],
+  ...docs,
+  ...readdirSync(join(root, "examples"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `examples/${name}`),
+];
+
+/** What stands between two comments of a page. */
+function part(page: string, name: string): string | undefined {
+  return new RegExp(`<!-- ${name} -->\\n([\\s\\S]*?)\\n<!-- /${name} -->`).exec(read(page))?.[1]?.trim();
+}
+
+test("README is short", () => {
+  const readme = read("README.md");
+  assert.ok(readme.split("\n").length <= 250 && Buffer.byteLength(readme) <= 12_288);
 });
 
-test("README holds the figures of the last whole run of the benchmark", () => {
-  const part = /<!-- speed -->\n([\s\S]*?)\n<!-- \/speed -->/.exec(read("README.md"))?.[1];
+test("README names every page of docs/", () => {
+  for (const page of docs) assert.ok(read("README.md").includes(`](${page})`), page);
+});
+
+test("docs/web-servers.md holds the generated table of what web servers change", () => {
+  assert.equal(
+    part("docs/web-servers.md", "differences"),
+    renderDifferences().trim(),
+    "print it with `npx tsx test/http-suite/table.ts`",
+  );
+});
+
+test("README and docs/performance.md hold the figures of the last complete run of the benchmark", () => {
   const results = JSON.parse(read("bench/results.json")) as BenchResults;
-  assert.equal(part?.trim(), summaryMarkdown(results).trim(), "write it with `npm run bench`");
+  const hint = "write them with `npm run bench`";
+  assert.equal(part("README.md", "speed"), headlineMarkdown(results).trim(), hint);
+  assert.equal(part("docs/performance.md", "figures"), summaryMarkdown(results).trim(), hint);
 });
 
-test("links of README and CHANGELOG to files lead somewhere", () => {
-  for (const file of ["README.md", "CHANGELOG.md", "SECURITY.md"]) {
-    for (const [, path] of read(file).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
-      assert.ok(existsSync(new URL(`../${path}`, import.meta.url)), `${file} links to ${path}`);
+/** The text of a page without its code, in which brackets are no links. */
+const prose = (page: string): string => read(page).replace(/^```[\s\S]*?^```$/gm, "");
+
+/** The anchors that GitHub gives to the headings of a page. */
+function anchors(page: string): string[] {
+  return [...prose(page).matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+for (const page of pages) {
+  test(`links of ${page} lead to files and headings that exist`, () => {
+    for (const [, path, anchor] of prose(page).matchAll(/\]\(([^)#:\s]*)(?:#([^)]*))?\)/g)) {
+      const target = path === "" ? page : normalize(join(dirname(page), path!));
+      assert.ok(existsSync(join(root, target)), `link to ${path}`);
+      if (anchor !== undefined) assert.ok(anchors(target).includes(anchor), `link to ${path}#${anchor}`);
+    }
+  });
+}
+
+/** The option names in the first column of the tables of a page whose header begins with "Option". */
+function tabledOptions(page: string): string[] {
+  return read(page)
+    .split("\n\n")
+    .filter((block) => block.startsWith("| Option |"))
+    .flatMap((block) => block.split("\n").slice(2))
+    .flatMap((row) => [...row.split("|")[1]!.matchAll(/`(\w+)`/g)].map(([, name]) => name!));
+}
+
+/** The documented optional members of a source file, with their numeric defaults. */
+function declaredOptions(file: string): { name: string; value: string | undefined }[] {
+  const members = read(file).matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n {2}(\w+)\?:/g);
+  return [...members].map(([, comment, name]) => ({
+    name: name!,
+    value: /@defaultValue (\d+)(?=[\s,])/.exec(comment!)?.[1],
+  }));
+}
+
+test("docs/api.md lists the options of a server, with the defaults of the source", () => {
+  const rows = read("docs/api.md").split("\n");
+  const declared = [
+    ...declaredOptions("src/server/options.ts"),
+    ...declaredOptions("src/server/serve.ts"),
+    ...declaredOptions("src/listen/target.ts"),
+  ];
+  assert.ok(declared.filter(({ value }) => value !== undefined).length > 10);
+  for (const { name, value } of declared) {
+    const row = rows.find((line) => line.startsWith("|") && line.split("|")[1]!.includes(`\`${name}\``));
+    assert.ok(row, name);
+    if (value !== undefined) {
+      assert.ok(row.includes(Number(value).toLocaleString("en-US")), `${name}: ${value}`);
+    }
+  }
+  const names = new Set(["host", "setTimeout", ...declared.map(({ name }) => name)]);
+  for (const name of tabledOptions("docs/api.md")) assert.ok(names.has(name), name);
+});
+
+test("docs/client.md lists the options of gateway and client", () => {
+  let message = "";
+  try {
+    createGateway(1, { unknown: true } as object);
+  } catch (error) {
+    message = String(error);
+  }
+  const names = message
+    .slice(message.lastIndexOf(":"))
+    .match(/\w+/g)
+    ?.filter((word) => /^[a-z]/.test(word));
+  const expected = names?.filter((name) => !["there", "are"].includes(name)).sort();
+  // `timeoutMs` is of both: their defaults differ.
+  assert.deepEqual([...new Set(tabledOptions("docs/client.md"))].sort(), expected);
+});
+
+test("docs/ name every export", () => {
+  const text = docs.map(read).join("\n");
+  for (const folder of ["", "server/", "client/", "protocol/"]) {
+    for (const [, list] of read(`src/${folder}index.ts`).matchAll(/export (?:type )?\{([^}]*)\}/g)) {
+      for (const [, name] of list!.matchAll(/(?:type )?(\w+)(?=,|\s*$)/gm)) {
+        assert.ok(new RegExp(`\\b${name}\\b`).test(text), `${name} of src/${folder}index.ts`);
+      }
     }
   }
 });
 
-test("README names each option of a server with its default", () => {
-  const readme = read("README.md");
-  const options = read("src/server/options.ts");
-  const defaults = [...options.matchAll(/@defaultValue (\S+?),?[ \n][\s\S]*?\*\/\s+(\w+)\?:/g)];
-  assert.ok(defaults.length > 10);
-  for (const [, value, name] of defaults) {
-    if (!/^\d+$/.test(value!)) continue;
-    const row = readme.split("\n").find((line) => line.startsWith("|") && line.includes(`\`${name}\``));
-    assert.ok(row?.includes(Number(value).toLocaleString("en-US")), `${name} with its default ${value}`);
+/** What the snippets leave out: an application, and functions that an earlier snippet of the page imported. */
+const GLOBALS = `
+import type { Express } from "express";
+declare global {
+  const app: Express;
+  const handler: import("serve-fastcgi").CGIFunction;
+  const fastify: typeof import("fastify").fastify;
+  const supertest: typeof import("supertest").default;
+  const { cgiListener, createServer, fastcgi, serveFastCGI, serveHTTP }: typeof import("serve-fastcgi");
+  const { createGateway }: typeof import("serve-fastcgi/client");
+}
+`;
+
+test("the code of README, docs/ and examples/ compiles", () => {
+  const folder = mkdtempSync(join(tmpdir(), "serve-fastcgi-snippets-"));
+  try {
+    symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+    let count = 0;
+    for (const page of pages) {
+      for (const [, code] of read(page).matchAll(/^ *```(?:js|ts)\n([\s\S]*?)^ *```$/gm)) {
+        const name = `${page.replaceAll(/\W/g, "-")}-${++count}.mts`;
+        writeFileSync(join(folder, name), `${code}\nexport {};\n`);
+      }
+    }
+    assert.ok(count > 20);
+    writeFileSync(join(folder, "globals.d.ts"), GLOBALS.replace(/const \{([^}]*)\}: (.*);/g, declareEach));
+    const compilerOptions = {
+      isolatedDeclarations: false,
+      declaration: false,
+      paths: Object.fromEntries(
+        ["", "/client", "/protocol"].map((entry) => [
+          `serve-fastcgi${entry}`,
+          [join(root, `src${entry}/index.ts`)],
+        ]),
+      ),
+    };
+    writeFileSync(
+      join(folder, "tsconfig.json"),
+      JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions, include: ["."] }),
+    );
+    execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", folder], { encoding: "utf8" });
+  } catch (error) {
+    assert.fail(`${(error as { stdout?: string }).stdout || error}`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 });
+
+/** Declarations know no destructuring. */
+function declareEach(_: string, names: string, type: string): string {
+  return names
+    .split(",")
+    .map((name) => `const ${name.trim()}: (${type})["${name.trim()}"];`)
+    .join("\n  ");
+}
