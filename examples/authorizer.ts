@@ -1,6 +1,5 @@
 /** An Authorizer: Apache's mod_authnz_fcgi and lighttpd ask it before they answer a request themselves. */
-// In your own project: from "serve-fastcgi".
-import { createServer } from "../src/index.ts";
+import { createServer } from "serve-fastcgi";
 
 const server = createServer({
   roles: {

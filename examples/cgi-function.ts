@@ -5,8 +5,7 @@
  *     PORT=1234 tsx examples/cgi-function.ts  TCP
  *     HTTP=8080 tsx examples/cgi-function.ts  plain HTTP, to open it in a browser
  */
-// In your own project: from "serve-fastcgi".
-import { type CGIFunction, cgiListener, fastcgi, serveHTTP } from "../src/index.ts";
+import { type CGIFunction, cgiListener, fastcgi, serveHTTP } from "serve-fastcgi";
 
 const handler: CGIFunction = async ({ env, stdin, stdout, stderr }) => {
   const query = env.QUERY_STRING;

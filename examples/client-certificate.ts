@@ -8,8 +8,7 @@
  */
 import type { TLSSocket } from "node:tls";
 import express from "express";
-// In your own project: from "serve-fastcgi".
-import { serveFastCGI } from "../src/index.ts";
+import { serveFastCGI } from "serve-fastcgi";
 
 const app = express();
 app.get("/", (req, res) => {

@@ -1,6 +1,5 @@
 /** A Filter: it gets a file as `data` and answers with what it makes of it. No current web server asks for one. */
-// In your own project: from "serve-fastcgi".
-import { createServer } from "../src/index.ts";
+import { createServer } from "serve-fastcgi";
 
 const server = createServer({
   roles: {

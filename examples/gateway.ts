@@ -7,8 +7,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
 import express from "express";
-// In your own project: from "serve-fastcgi/client".
-import { createGateway } from "../src/client/index.ts";
+import { createGateway } from "serve-fastcgi/client";
 
 const [target = "9000", folder = "."] = process.argv.slice(2);
 const documentRoot = resolve(folder);

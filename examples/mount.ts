@@ -1,7 +1,6 @@
 /** An application below a prefix: it need not know of it, as of an Express mount. */
 import express from "express";
-// In your own project: from "serve-fastcgi".
-import { serveFastCGI } from "../src/index.ts";
+import { serveFastCGI } from "serve-fastcgi";
 
 const app = express();
 app.get("/users", (req, res) => {

@@ -3,8 +3,7 @@
  * two lines executable, `#!/bin/sh` and `exec node /path/to/app.js`, and put it where CGI programs go.
  */
 import express from "express";
-// In your own project: from "serve-fastcgi".
-import { serveFastCGI } from "../src/index.ts";
+import { serveFastCGI } from "serve-fastcgi";
 
 const app = express();
 app.use(express.urlencoded());

@@ -2,8 +2,7 @@
  * What lies beside `(req, res)`: variables, `send()`, returned bodies, a class, and the CGI request behind `req`.
  */
 import express from "express";
-// In your own project: from "serve-fastcgi".
-import { type CGIContext, cgiListener, cgiRequest, FastCGIHandler, serveFastCGI } from "../src/index.ts";
+import { type CGIContext, cgiListener, cgiRequest, FastCGIHandler, serveFastCGI } from "serve-fastcgi";
 
 class Hello extends FastCGIHandler {
   handle() {

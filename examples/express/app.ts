@@ -9,9 +9,8 @@ import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import express from "express";
-// In your own project: from "serve-fastcgi" and from "serve-fastcgi/client".
-import { createGateway } from "../../src/client/index.ts";
-import { serveFastCGI } from "../../src/index.ts";
+import { serveFastCGI } from "serve-fastcgi";
+import { createGateway } from "serve-fastcgi/client";
 import { page, type RequestFacts } from "./page.ts";
 
 const app = express();

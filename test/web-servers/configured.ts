@@ -119,7 +119,10 @@ const heads = {
 export function writeProgram(folder: string, program: string): string {
   const script = path.join(folder, "app.sh");
   const file = fileURLToPath(new URL(`../../${program}`, import.meta.url));
-  const words = [process.execPath, "--import", import.meta.resolve("tsx"), file];
+  // Examples import the package by its name, which tsconfig.json maps to src/.
+  const tsconfig = fileURLToPath(new URL("../../tsconfig.json", import.meta.url));
+  const words = ["env", `TSX_TSCONFIG_PATH=${tsconfig}`];
+  words.push(process.execPath, "--import", import.meta.resolve("tsx"), file);
   fs.writeFileSync(script, `#!/bin/sh\nexec ${words.map((word) => `'${word}'`).join(" ")}\n`);
   fs.chmodSync(script, 0o755);
   return script;
