@@ -16,25 +16,32 @@ const CHROMIUM = "/usr/bin/chromium";
 const isMissing = !existsSync(CHROMIUM);
 const skip = isMissing && !process.env.CI_SERVERS ? `${CHROMIUM} is not installed` : false;
 
-/** Starts the example as `npm start` does; resolves with the process and what it printed. */
-async function startExample(
-  t: TestContext,
-  env: Record<string, string>,
-): Promise<{ child: ChildProcess; fastcgi: number; url: string }> {
+interface Example {
+  readonly child: ChildProcess;
+  readonly fastcgi: number;
+  readonly url: string;
+  /** What it printed. */
+  readonly output: string;
+}
+
+/** Starts the example as `npm start` does; resolves when it has printed what to put into a web server. */
+async function startExample(t: TestContext, env: Record<string, string>): Promise<Example> {
   const file = fileURLToPath(new URL("../examples/express/app.ts", import.meta.url));
   const child = spawn(process.execPath, ["--import", "tsx", file], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
   t.after(async () => {
-    child.kill();
-    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill("SIGKILL");
+    await once(child, "exit");
   });
-  let fastcgi = 0;
+  let output = "";
   for await (const line of createInterface(child.stdout!)) {
-    fastcgi = Number(/127\.0\.0\.1:(\d+) /.exec(line)?.[1] ?? fastcgi);
-    const url = /http:\S+/.exec(line)?.[0];
-    if (url) return { child, fastcgi, url };
+    output += `${line}\n`;
+    if (!line.includes("transport fastcgi")) continue;
+    const fastcgi = Number(/fastcgi_pass 127\.0\.0\.1:(\d+);/.exec(output)?.[1]);
+    return { child, fastcgi, url: /http:\S+/.exec(output)![0], output };
   }
   throw new Error("the example ended before it listened");
 }
@@ -59,14 +66,29 @@ async function openPage(t: TestContext, url: string, colorScheme: "light" | "dar
   return page;
 }
 
-test("the example takes free ports where its own are taken, and prints them", async (t) => {
+test("the example uses free ports where its own are taken, and prints which", async (t) => {
   const server = net.createServer().listen(0, "127.0.0.1");
   t.after(() => server.close());
   await once(server, "listening");
   const taken = (server.address() as AddressInfo).port;
-  const { fastcgi, url } = await startExample(t, { PORT: String(taken), FCGI_PORT: String(taken) });
+  const { fastcgi, url, output } = await startExample(t, { PORT: String(taken), FCGI_PORT: String(taken) });
   assert.notEqual(fastcgi, taken);
-  assert.equal((await fetch(url)).status, 200);
+  for (const port of [fastcgi, new URL(url).port]) {
+    assert.ok(output.includes(`Port ${taken} is taken by another program: using ${port} instead.`), output);
+  }
+  const page = await (await fetch(url)).text();
+  assert.ok(page.includes(`fastcgi_pass 127.0.0.1:${fastcgi};`));
+});
+
+test("the example ends on SIGTERM although an event stream is open", async (t) => {
+  const { child, url } = await startExample(t, { PORT: "0", FCGI_PORT: "0" });
+  const events = await fetch(`${url}/events`);
+  const reader = events.body!.getReader();
+  await reader.read();
+  const exited = once(child, "exit");
+  child.kill("SIGTERM");
+  await reader.closed.catch(() => {});
+  assert.deepEqual(await exited, [0, null]);
 });
 
 test("a browser gets page, form, upload and events over FastCGI", { skip }, async (t) => {
@@ -75,6 +97,7 @@ test("a browser gets page, form, upload and events over FastCGI", { skip }, asyn
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(error.message));
 
+  assert.match((await page.textContent("#way"))!, /the gateway of serve-fastcgi/);
   assert.equal(await page.textContent("#method"), "GET");
   assert.equal(await page.textContent("#url"), "/?q=%3Cb%3E");
   assert.equal(await page.textContent("#https"), "no");
@@ -101,4 +124,21 @@ test("a browser gets page, form, upload and events over FastCGI", { skip }, asyn
   await page.screenshot({ path: join(tmpdir(), "serve-fastcgi-narrow.png"), fullPage: true });
   // Nothing may stick out of a telephone's screen.
   assert(await page.evaluate("document.documentElement.scrollWidth <= 390"));
+});
+
+test("the page says that the server is gone, and goes on when it is back", { skip }, async (t) => {
+  const { child, fastcgi, url } = await startExample(t, { PORT: "0", FCGI_PORT: "0" });
+  const page = await openPage(t, url, "light");
+  await page.locator("#events li").first().waitFor();
+  assert.equal(await page.locator("#gone").isVisible(), false);
+
+  child.kill("SIGTERM");
+  await once(child, "exit");
+  await page.getByText("The server does not respond. If you stopped it,").waitFor();
+  await page.click("#form button");
+  await page.locator("#greeting", { hasText: /^The server does not respond\.$/ }).waitFor();
+  await page.screenshot({ path: join(tmpdir(), "serve-fastcgi-gone.png"), fullPage: true });
+
+  await startExample(t, { PORT: new URL(url).port, FCGI_PORT: String(fastcgi) });
+  await page.locator("#gone").waitFor({ state: "hidden" });
 });

@@ -1,37 +1,40 @@
 /**
- * An Express application over FastCGI, with the embedded gateway in front so that a browser can open it:
+ * An Express application over FastCGI, with the gateway of this package in front so that a browser can open it.
  *
- *     npm start
+ *     npm start                                                              in a clone of the repository
+ *     npx tsx node_modules/serve-fastcgi/examples/express/app.ts             with express and tsx installed
  *
- * Behind nginx, Caddy or another web server, `serveFastCGI(app, 1234)` is all that remains of `main()`.
+ * PORT (8080) and FCGI_PORT (1234) choose other ports. Behind nginx, Caddy or another web server, the call of
+ * serveFastCGI() is all that remains of main().
  */
 import { createHash } from "node:crypto";
-import { createServer, type Server } from "node:http";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import express from "express";
-import { serveFastCGI } from "serve-fastcgi";
+import { serveFastCGI, serveHTTP } from "serve-fastcgi";
 import { createGateway } from "serve-fastcgi/client";
-import { page, type RequestFacts } from "./page.ts";
+import { page, type RequestInfo } from "./page.ts";
 
 const app = express();
 
 app.get("/", (req, res) => {
-  const facts: RequestFacts = {
+  const info: RequestInfo = {
     method: req.method,
     url: req.originalUrl,
     address: `${req.ip}, port ${req.socket.remotePort}`,
     https: req.secure,
-    // The meta-variables, as the web server sent them. Over plain HTTP there are none.
+    // The meta-variables as the web server sent them. Over plain HTTP there are none.
     params: "params" in req.socket ? Object.entries(Object(req.socket.params)) : [],
+    fastcgiPort: app.locals.fastcgiPort,
   };
-  res.send(page(facts));
+  res.send(page(info));
 });
 
 app.post("/greeting", express.urlencoded({ extended: false }), (req, res) => {
   res.json({ greeting: `Hello, ${req.body.name || "stranger"}!` });
 });
 
-// Streamed: a file of any size needs no memory, and no temporary file.
+// The upload is hashed while it arrives: a file of any size needs little memory and no temporary file.
 app.post("/upload", async (req, res) => {
   const hash = createHash("sha256");
   let length = 0;
@@ -49,29 +52,49 @@ app.get("/events", (req, res) => {
   req.on("close", () => clearInterval(timer));
 });
 
+/** Open requests, such as the page's event stream, have a second to finish after Ctrl-C. */
+const OPTIONS = { host: "127.0.0.1", signals: true, shutdownTimeout: 1000 } as const;
+
 async function main(): Promise<void> {
-  const fastcgi = await listening((port) => serveFastCGI(app, port), Number(process.env.FCGI_PORT ?? 1234));
+  const { FCGI_PORT = "1234", PORT = "8080" } = process.env;
+  const fastcgi = await listen(Number(FCGI_PORT), (port) => serveFastCGI(app, { port, ...OPTIONS }));
+  app.locals.fastcgiPort = fastcgi;
   const gateway = createGateway(fastcgi);
-  const http = await listening(
-    (port) => createServer(gateway).listen(port, "127.0.0.1"),
-    Number(process.env.PORT ?? 8080),
-  );
-  console.log(
-    `FastCGI:  127.0.0.1:${fastcgi}  for a web server, e.g. nginx: fastcgi_pass 127.0.0.1:${fastcgi};`,
-  );
-  console.log(`Browser:  http://127.0.0.1:${http}`);
+  const http = await listen(Number(PORT), (port) => serveHTTP(gateway, { port, ...OPTIONS }));
+
+  console.log(`
+Open in a browser:  http://127.0.0.1:${http}
+There the gateway of serve-fastcgi is the web server. Ctrl-C stops both.
+
+The application speaks FastCGI on 127.0.0.1:${fastcgi}. To see the same page through your own web server:
+
+nginx, in a server block:
+    location / {
+        include /etc/nginx/fastcgi_params;
+        fastcgi_pass 127.0.0.1:${fastcgi};
+    }
+
+Caddy, in a Caddyfile:
+    :8081
+    reverse_proxy 127.0.0.1:${fastcgi} {
+        transport fastcgi
+    }
+`);
 }
 
-/** Starts a server on a port, or on any free one if that is taken; returns the port. */
-function listening(start: (port: number) => Server, port: number): Promise<number> {
+/** Starts a server on a port, or on a free one if that is taken; resolves with the port. */
+function listen(wanted: number, start: (port: number) => Server): Promise<number> {
   return new Promise((resolve, reject) => {
-    const server = start(port);
+    const server = start(wanted);
     server.once("listening", () => resolve((server.address() as AddressInfo).port));
     server.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EADDRINUSE" || port === 0) reject(error);
-      else resolve(listening(start, 0));
+      if (error.code !== "EADDRINUSE" || wanted === 0) return reject(error);
+      listen(0, start).then((port) => {
+        console.log(`Port ${wanted} is taken by another program: using ${port} instead.`);
+        resolve(port);
+      }, reject);
     });
   });
 }
 
-main();
+await main();

@@ -1,10 +1,12 @@
-/** What the page tells of the request that asked for it. */
-export interface RequestFacts {
+/** What the page shows of the request for it. */
+export interface RequestInfo {
   readonly method: string;
   readonly url: string;
   readonly address: string;
   readonly https: boolean;
   readonly params: [name: string, value: string][];
+  /** Port of the FastCGI server, for the configuration of a web server. */
+  readonly fastcgiPort: number;
 }
 
 const STYLE = `
@@ -17,6 +19,8 @@ const STYLE = `
   --line: light-dark(#e2e0da, #32363f);
   --accent: light-dark(#2f6f4f, #7fd1a5);
   --on-accent: light-dark(#ffffff, #10231a);
+  --alarm: light-dark(#8f2d1f, #f0a595);
+  --on-alarm: light-dark(#ffffff, #2b0f09);
 }
 * { box-sizing: border-box }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif }
@@ -29,7 +33,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
   min-width: 0 }
 h2 { margin: 0 0 .75rem; font-size: 1rem }
 dl { margin: 0; display: grid; gap: .9rem 2rem; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)) }
-dt, .hint { color: var(--soft); font-size: .8125rem }
+dt, .hint { color: var(--soft); font: .8125rem/1.5 system-ui, sans-serif }
 dd { margin: 0; font-weight: 600; overflow-wrap: anywhere }
 form { display: flex; gap: .5rem; flex-wrap: wrap }
 input { font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--line);
@@ -40,6 +44,12 @@ button { font: inherit; font-weight: 600; border: 0; border-radius: .5rem; paddi
 output { display: block; margin-top: .75rem; min-height: 3em; overflow-wrap: anywhere }
 code, td, th, #digest, #events { font-family: ui-monospace, monospace; font-size: .8125rem }
 #events { list-style: none; margin: 0; padding: 0; min-height: 6rem }
+pre { margin: 0 0 1rem; padding: .75rem; background: var(--ground); border-radius: .5rem; overflow-x: auto;
+  font: .8125rem/1.5 ui-monospace, monospace }
+pre:last-child { margin-bottom: 0 }
+h3 { margin: 0 0 .375rem; font-size: .875rem }
+#gone { margin: 0; padding: .75rem 1rem; border-radius: .5rem; background: var(--alarm); color: var(--on-alarm) }
+[hidden] { display: none }
 #events li:first-child { color: var(--accent); font-weight: 600 }
 table { width: 100%; border-collapse: collapse; table-layout: fixed }
 th, td { text-align: left; vertical-align: top; padding: .375rem .75rem .375rem 0;
@@ -57,14 +67,18 @@ const SCRIPT = `
 const byId = (id) => document.getElementById(id);
 const show = (id, text) => { byId(id).textContent = text };
 const post = async (path, init) => {
-  const answer = await fetch(path, { method: "POST", ...init });
-  if (!answer.ok) throw new Error(answer.status + " " + answer.statusText);
-  return answer.json();
+  const response = await fetch(path, { method: "POST", ...init }).catch(() => {
+    throw "The server does not respond.";
+  });
+  if (response.ok) return response.json();
+  throw response.status === 502 || response.status === 504
+    ? "The web server responds, but the application does not (" + response.status + ")."
+    : "The application responds with an error: " + response.status + " " + response.statusText;
 };
 byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
   post("greeting", { body: new URLSearchParams(new FormData(event.target)) })
-    .then(({ greeting }) => show("greeting", greeting), (error) => show("greeting", String(error)));
+    .then(({ greeting }) => show("greeting", greeting), (reason) => show("greeting", reason));
 });
 byId("upload").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -73,18 +87,29 @@ byId("upload").addEventListener("submit", (event) => {
   show("digest", "Sending " + file.name);
   post("upload", { body: file }).then(
     ({ length, sha256 }) => show("digest", length.toLocaleString("en") + " bytes, SHA-256 " + sha256),
-    (error) => show("digest", String(error)));
+    (reason) => show("digest", reason));
 });
-new EventSource("events").onmessage = ({ data }) => {
-  const item = document.createElement("li");
-  item.textContent = data;
-  byId("events").prepend(item);
-  if (byId("events").children.length > 5) byId("events").lastChild.remove();
+const listen = () => {
+  const source = new EventSource("events");
+  source.onopen = () => { byId("gone").hidden = true };
+  source.onerror = () => {
+    byId("gone").hidden = false;
+    // The browser tries again by itself, but not after a response such as 502.
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
+  };
+  source.onmessage = ({ data }) => {
+    const item = document.createElement("li");
+    item.textContent = data;
+    byId("events").prepend(item);
+    if (byId("events").children.length > 5) byId("events").lastChild.remove();
+  };
 };
+listen();
 `;
 
 /** Renders the page. */
-export function page({ method, url, address, https, params }: RequestFacts): string {
+export function page({ method, url, address, https, params, fastcgiPort }: RequestInfo): string {
+  const software = params.find(([name]) => name === "SERVER_SOFTWARE")?.[1];
   const rows = params.map(
     ([name, value]) => `<tr><th scope="row">${escapeHTML(name)}<td>${escapeHTML(value)}`,
   );
@@ -98,9 +123,11 @@ export function page({ method, url, address, https, params }: RequestFacts): str
 <main>
 <header>
   <h1>Express over FastCGI</h1>
-  <p>Your browser spoke HTTP to a web server, and that spoke FastCGI to this application. This is what the
-  application knows of your request.</p>
+  <p id="way">Your browser sent this request over HTTP to ${webServer(software)}, which sent it over FastCGI to
+  this application. This is what the application knows of it.</p>
 </header>
+<p class="wide" id="gone" role="status" hidden>The server does not respond. If you stopped it, start it again with
+<code>npm start</code>: this page then goes on by itself.</p>
 <section class="wide">
   <h2>Request</h2>
   <dl>
@@ -126,6 +153,19 @@ export function page({ method, url, address, https, params }: RequestFacts): str
   <div class="hint">One a second, by the application's clock.</div>
 </section>
 <section class="wide">
+  <h2>See this page through your own web server</h2>
+  <h3>nginx, in a <code>server</code> block</h3>
+  <pre>location / {
+    include /etc/nginx/fastcgi_params;
+    fastcgi_pass 127.0.0.1:${fastcgiPort};
+}</pre>
+  <h3>Caddy, in a <code>Caddyfile</code></h3>
+  <pre>:8081
+reverse_proxy 127.0.0.1:${fastcgiPort} {
+    transport fastcgi
+}</pre>
+</section>
+<section class="wide">
   <h2>Meta-variables <code>req.socket.params</code></h2>
   <table id="params">${rows.join("\n")}</table>
 </section>
@@ -133,6 +173,12 @@ export function page({ method, url, address, https, params }: RequestFacts): str
 <script>${SCRIPT}</script>
 </html>
 `;
+}
+
+/** Names the web server; the gateway of this package calls itself serve-fastcgi. */
+function webServer(software: string | undefined): string {
+  if (software === undefined) return "a web server";
+  return software === "serve-fastcgi" ? "the gateway of serve-fastcgi" : escapeHTML(software);
 }
 
 function escapeHTML(text: string): string {
