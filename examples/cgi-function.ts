@@ -1,9 +1,9 @@
 /**
- * A CGI function: no framework to learn. The argument has the shape of `process`.
+ * A CGI function: no framework, and an argument that has the shape of `process`.
  *
- *     tsx examples/cgi-function.ts            fcgi.sock in the current folder, or what a web server hands over
- *     PORT=1234 tsx examples/cgi-function.ts  TCP
- *     HTTP=8080 tsx examples/cgi-function.ts  plain HTTP, to open it in a browser
+ *     npx tsx examples/cgi-function.ts              on the socket that a web server hands over, else on ./fcgi.sock
+ *     PORT=1234 npx tsx examples/cgi-function.ts    on a TCP port
+ *     HTTP=8080 npx tsx examples/cgi-function.ts    over plain HTTP, to open it in a browser
  */
 import { type CGIFunction, cgiListener, fastcgi, serveHTTP } from "serve-fastcgi";
 

@@ -1,25 +1,24 @@
 /**
- * Who the browser is, by its certificate. The web server verifies it and has to be told to send what it found:
+ * Identifies the client by its TLS certificate. The web server verifies it and has to send what it found:
  *
  *     nginx:  ssl_verify_client optional; ssl_client_certificate ca.pem;
  *             fastcgi_param SSL_CLIENT_VERIFY $ssl_client_verify;
  *             fastcgi_param SSL_CLIENT_CERT $ssl_client_escaped_cert;
  *     Apache: SSLVerifyClient optional; SSLCACertificateFile ca.pem; SSLOptions +StdEnvVars +ExportCertData
+ *
+ *     PORT=1234 npx tsx examples/client-certificate.ts
  */
-import type { TLSSocket } from "node:tls";
 import express from "express";
-import { serveFastCGI } from "serve-fastcgi";
+import { isFastCGISocket, serveFastCGI } from "serve-fastcgi";
 
 const app = express();
 app.get("/", (req, res) => {
-  // As under node:https; over plain HTTP these members are missing.
-  const socket = req.socket as TLSSocket;
-  if (!socket.authorized) {
-    res.status(401).send(`No valid certificate: ${socket.authorizationError ?? "NONE"}\n`);
-    return;
-  }
-  const { subject, fingerprint256 } = socket.getPeerCertificate();
-  res.json({ name: subject?.CN, fingerprint256 });
+  const { socket } = req;
+  // These members are those of a tls.TLSSocket; over plain HTTP they are missing.
+  const certificate =
+    isFastCGISocket(socket) && socket.authorized ? socket.getPeerCertificate?.() : undefined;
+  if (certificate === undefined) return void res.status(401).send("A valid certificate is required.\n");
+  res.json({ name: certificate.subject?.CN, fingerprint256: certificate.fingerprint256 });
 });
 
 serveFastCGI(app, process.env.PORT ?? 1234);

@@ -1,4 +1,8 @@
-/** A Filter: it gets a file as `data` and answers with what it makes of it. No current web server asks for one. */
+/**
+ * A Filter: it receives a file as `data` and responds with what it makes of it. No current web server asks for one.
+ *
+ *     PORT=1234 npx tsx examples/filter.ts
+ */
 import { createServer } from "serve-fastcgi";
 
 const server = createServer({

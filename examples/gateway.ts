@@ -1,5 +1,5 @@
 /**
- * A web server in front of FastCGI applications: a PHP site, and anything else that listens.
+ * A web server for a PHP site: Express sends the files, php-fpm runs the scripts. It works for any FastCGI application.
  *
  *     npx tsx examples/gateway.ts [port or socket of php-fpm] [folder of the PHP scripts]
  */
@@ -14,7 +14,7 @@ const documentRoot = resolve(folder);
 
 const serveStatic = express.static(documentRoot, { index: false });
 
-/** Decoded as express.static() decodes it, and however it is written: else it would send a script's source. */
+/** Decodes the path as express.static() does and ignores case: otherwise a script's source could be sent. */
 function isScript(path: string): boolean {
   try {
     return decodeURIComponent(path).toLowerCase().includes(".php");
@@ -24,7 +24,7 @@ function isScript(path: string): boolean {
 }
 
 const app = express();
-// Files that are no scripts are for Express to send.
+// Express sends the files that are not scripts.
 app.use((req, res, next) => (isScript(req.path) ? next() : serveStatic(req, res, next)));
 app.use(
   createGateway(target, {

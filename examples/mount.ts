@@ -1,4 +1,8 @@
-/** An application below a prefix: it need not know of it, as of an Express mount. */
+/**
+ * An application below a path prefix: `req.url` comes without it, as with an Express mount.
+ *
+ *     PORT=1234 npx tsx examples/mount.ts
+ */
 import express from "express";
 import { serveFastCGI } from "serve-fastcgi";
 

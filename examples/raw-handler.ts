@@ -1,5 +1,7 @@
 /**
- * What lies beside `(req, res)`: variables, `send()`, returned bodies, a class, and the CGI request behind `req`.
+ * CGI functions within an Express application: `send()`, returned bodies, a class, and the CGI request behind `req`.
+ *
+ *     PORT=1234 npx tsx examples/raw-handler.ts
  */
 import express from "express";
 import { type CGIContext, cgiListener, cgiRequest, FastCGIHandler, serveFastCGI } from "serve-fastcgi";
@@ -29,7 +31,7 @@ app.use(
   cgiListener(() => new Response("a web Response", { status: 202 })),
 );
 app.get("/params", (req, res) => {
-  // Undefined over plain HTTP.
+  // cgiRequest() is undefined over plain HTTP.
   res.json(cgiRequest(req)?.params ?? null);
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import test, { type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { FastCGIClient } from "../src/client/index.ts";
@@ -9,6 +10,14 @@ import { findFreePort, waitForListener } from "./support/ports.ts";
 import { read } from "./support/server.ts";
 
 const folder = fileURLToPath(new URL("../examples", import.meta.url));
+
+test("every example says at its head how to run it", () => {
+  for (const name of readdirSync(folder).filter((file) => file.endsWith(".ts"))) {
+    const text = readFileSync(`${folder}/${name}`, "utf8");
+    const head = text.slice(0, text.indexOf("*/"));
+    assert.ok(text.startsWith("/**\n") && head.includes(`npx tsx examples/${name}`), name);
+  }
+});
 
 /** Starts an example; it is stopped with the test. */
 async function start(t: TestContext, name: string, variable = "PORT") {

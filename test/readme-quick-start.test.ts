@@ -20,6 +20,7 @@ import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { FastCGIClient } from "../src/client/index.ts";
 import { findFreePort, waitForListener } from "./web-servers/harness.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
@@ -118,6 +119,27 @@ describe("README's quick start in an empty folder", () => {
     const exited = once(child, "exit");
     child.kill("SIGTERM");
     assert.deepEqual(await exited, [0, null]);
+  });
+
+  test("finds examples in the package, which run from there", async (t) => {
+    const port = await findFreePort();
+    const program = "node_modules/serve-fastcgi/examples/mount.ts";
+    const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), program], {
+      cwd: project,
+      env: { ...process.env, PORT: String(port) },
+      stdio: "inherit",
+    });
+    endWith(t, child);
+    await waitForListener(
+      port,
+      once(child, "exit").then(() => {}),
+      10_000,
+    );
+    const client = new FastCGIClient(port);
+    t.after(() => client.destroy());
+    const response = await client.request({ REQUEST_METHOD: "GET", REQUEST_URI: "/app/users" });
+    assert.equal(response.statusCode, 200);
+    response.body.resume();
   });
 
   const isRoot = process.getuid?.() === 0;

@@ -11,7 +11,7 @@ import { createHash } from "node:crypto";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import express from "express";
-import { serveFastCGI, serveHTTP } from "serve-fastcgi";
+import { isFastCGISocket, serveFastCGI, serveHTTP } from "serve-fastcgi";
 import { createGateway } from "serve-fastcgi/client";
 import { page, type RequestInfo } from "./page.ts";
 
@@ -24,7 +24,7 @@ app.get("/", (req, res) => {
     address: `${req.ip}, port ${req.socket.remotePort}`,
     https: req.secure,
     // The meta-variables as the web server sent them. Over plain HTTP there are none.
-    params: "params" in req.socket ? Object.entries(Object(req.socket.params)) : [],
+    params: isFastCGISocket(req.socket) ? Object.entries(req.socket.params) : [],
     fastcgiPort: app.locals.fastcgiPort,
   };
   res.send(page(info));
