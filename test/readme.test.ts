@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, normalize } from "node:path";
+import { basename, dirname, join, normalize } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { BenchResults } from "../bench/results.ts";
@@ -82,6 +82,16 @@ for (const page of pages) {
     }
   });
 }
+
+test("SECURITY.md names tests that exist", () => {
+  const files = readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" });
+  const names = new Set(files.map((file) => basename(file, ".test.ts")));
+  const rows = read("SECURITY.md").split("\n");
+  for (const row of rows.filter((line) => line.startsWith("| ")).slice(2)) {
+    const tests = row.split("|").at(-2)!.trim();
+    for (const name of tests.split(", ").filter((text) => text !== "")) assert.ok(names.has(name), name);
+  }
+});
 
 /** The option names in the first column of the tables of a page whose header begins with "Option". */
 function tabledOptions(page: string): string[] {
