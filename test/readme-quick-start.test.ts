@@ -21,7 +21,7 @@ import { text } from "node:stream/consumers";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { FastCGIClient } from "../src/client/index.ts";
-import { findFreePort, waitForListener } from "./web-servers/harness.ts";
+import { findFreePort, waitForListener } from "./support/ports.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const readme = readFileSync(join(root, "README.md"), "utf8");
