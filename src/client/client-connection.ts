@@ -1,5 +1,6 @@
 import net, { type Socket } from "node:net";
-import { WebServerConnection, type WebServerHandler } from "../connection/web-server.ts";
+import { WebServerConnection } from "../connection/web-server.ts";
+import type { WebServerHandler } from "../connection/web-server-request.ts";
 import { type Address, describeAddress } from "../listen/address.ts";
 import type { ProtocolStatus } from "../protocol/constants.ts";
 import { ConnectionClosedError, FastCGIError } from "../protocol/errors.ts";

@@ -1,59 +1,41 @@
 import { KEEP_CONN, NULL_REQUEST_ID, ProtocolStatus, RecordType, Role } from "../protocol/constants.ts";
-import { LimitError, ProtocolError } from "../protocol/errors.ts";
-import { decodeNameValuePairs, encodeNameValuePairs } from "../protocol/name-value.ts";
-import { encodeEndRequest, encodeRecord, encodeUnknownType } from "../protocol/record.ts";
+import { ProtocolError } from "../protocol/errors.ts";
+import { encodeEndRequest, encodeUnknownType } from "../protocol/record.ts";
 import { RecordReader, type RecordSink } from "../protocol/record-reader.ts";
-import {
-  type ApplicationHandler,
-  type ApplicationLimits,
-  type ApplicationRequest,
-  FilterData,
-} from "./application-request.ts";
+import type { ApplicationHandler, ApplicationLimits, ApplicationRequest } from "./application-request.ts";
+import { encodeValues } from "./get-values.ts";
+import { RequestTable } from "./request-table.ts";
 
 /**
- * The application's side of one connection, without I/O: bytes in, calls of a handler out.
+ * The application's side of a connection, without I/O: takes bytes and calls a handler.
  *
- * Calls, not event objects, because they are made for every record of every request. Records of requests that
- * are not open are skipped, as the specification wants it: after FCGI_END_REQUEST the rest of STDIN may still
- * come (3.3, 5.1).
+ * Calls rather than event objects, because there is one for every record of every request. Records of unknown requests
+ * are skipped, as the specification demands: STDIN may still arrive after FCGI_END_REQUEST (sections 3.3 and 5.1).
+ *
+ * | A request is | from                     | to                                                           |
+ * | ------------ | ------------------------ | ------------------------------------------------------------ |
+ * | begun        | FCGI_BEGIN_REQUEST       | the end of FCGI_PARAMS: `onRequest`                          |
+ * | open         | FCGI_BEGIN_REQUEST       | `end()`: FCGI_END_REQUEST was sent                           |
+ * | kept         | FCGI_BEGIN_REQUEST       | `end()` and the end of STDIN, in either order, or `forget()` |
  */
 export class ApplicationConnection<R extends ApplicationRequest> implements RecordSink {
   readonly #handler: ApplicationHandler<R>;
   readonly #limits: ApplicationLimits;
   readonly #reader: RecordReader = new RecordReader(this);
-  /** Web servers but HAProxy have one request open at a time: it needs no look-up. */
-  #only: R | undefined = undefined;
-  #others: Map<number, R> | undefined = undefined;
-  #openSize = 0;
+  readonly requests: RequestTable<R>;
   #type = 0;
-  #request: R | undefined = undefined;
   #requestId = 0;
-  /** Content of the record at hand, for the types that are read as a whole. */
+  /** Content of the current record, for types that are decoded as a whole. */
   #gathered = "";
   #takesRequests = true;
 
   constructor(handler: ApplicationHandler<R>, limits: ApplicationLimits) {
     this.#handler = handler;
     this.#limits = limits;
+    this.requests = new RequestTable<R>(handler, limits.maxRequestsPerConnection);
   }
 
-  /** Number of requests that have no answer yet. */
-  get openSize(): number {
-    return this.#openSize;
-  }
-
-  /** Number of requests, the answered ones whose STDIN has not ended included. */
-  get size(): number {
-    return (this.#only === undefined ? 0 : 1) + (this.#others?.size ?? 0);
-  }
-
-  /** The requests, the answered ones whose STDIN has not ended included. */
-  get requests(): R[] {
-    const requests = this.#others === undefined ? [] : [...this.#others.values()];
-    if (this.#only !== undefined) requests.push(this.#only);
-    return requests;
-  }
-
+  /** Whether the bytes so far end within a record. */
   get isMidRecord(): boolean {
     return this.#reader.isMidRecord;
   }
@@ -61,53 +43,22 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
   /**
    * Takes the next bytes from the web server.
    *
-   * @returns how many were taken: all, unless `stop()` was called; the rest has to be pushed again
-   * @throws ProtocolError if they break the specification, LimitError if they exceed a limit; the connection has to be destroyed
+   * @returns how many were taken: all, unless {@link stop} was called; the rest has to be pushed again
+   * @throws ProtocolError if they break the specification; the connection has to be destroyed
+   * @throws LimitError if they exceed a limit; the connection has to be destroyed
    */
   push(chunk: Buffer): number {
     return this.#reader.push(chunk);
   }
 
-  /** Takes no more of the bytes that are being pushed, after the call of the handler at hand. */
+  /** Makes the current {@link push} return after the current call of the handler. */
   stop(): void {
     this.#reader.stop();
   }
 
-  /** Skips requests that begin from now on: they could not be answered. */
+  /** Skips requests that begin from now on, because there can be no response. */
   takeNoRequests(): void {
     this.#takesRequests = false;
-  }
-
-  /** Whether STDIN of this request, not of a later one of the same id, is still looked at. */
-  has(request: R): boolean {
-    return this.#only === request || this.#others?.get(request.requestId) === request;
-  }
-
-  /** Marks a request as answered: its id is free. */
-  end(request: R): void {
-    if (request.isEnded) return;
-    request.isEnded = true;
-    this.#openSize--;
-    if (request.stdinEnded || !request.paramsEnded) this.forget(request);
-    else if (this.size - this.#openSize > this.#limits.maxRequestsPerConnection) this.#letOldestGo(request);
-  }
-
-  /** An answered request may leave the rest of its STDIN unsent for ever: their number is limited. */
-  #letOldestGo(latest: R): void {
-    const oldest = this.requests.find((request) => request.isEnded && request !== latest) ?? latest;
-    this.forget(oldest);
-    this.#handler.onLetGo(oldest);
-  }
-
-  /** Takes a request off the table: later records of it are skipped. */
-  forget(request: R): void {
-    if (!request.isEnded) {
-      request.isEnded = true;
-      this.#openSize--;
-    }
-    if (this.#only === request) this.#only = undefined;
-    else if (this.#others?.get(request.requestId) === request) this.#others.delete(request.requestId);
-    if (this.#request === request) this.#request = undefined;
   }
 
   onHeader(type: number, requestId: number, contentLength: number): void {
@@ -126,16 +77,15 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
       this.#onManagementHeader(type, contentLength);
       return;
     }
-    const only = this.#only;
-    const request = only !== undefined && only.requestId === requestId ? only : this.#others?.get(requestId);
-    this.#request = request;
+    const request = this.requests.select(requestId);
     if (request === undefined) return;
     if (contentLength === 0) this.#onEmpty(type, request);
-    else if (type === RecordType.PARAMS && !request.paramsEnded) this.#countParams(request, contentLength);
+    else if (type === RecordType.PARAMS && !request.paramsEnded)
+      request.countParams(contentLength, this.#limits);
   }
 
   onContent(chunk: Buffer, start: number, end: number, rest: number): void {
-    const request = this.#request;
+    const request = this.requests.current;
     switch (this.#type) {
       case RecordType.PARAMS:
         if (request !== undefined && !request.paramsEnded && !request.isTooLarge) {
@@ -149,7 +99,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
         if (request !== undefined && request.role === Role.FILTER) this.#onData(request, chunk, start, end);
         break;
       case RecordType.ABORT_REQUEST:
-        // It has no content (5.4): what comes all the same changes nothing.
+        // It should have no content (section 5.4).
         if (rest === 0 && request !== undefined) this.#abort(request);
         break;
       case RecordType.BEGIN_REQUEST:
@@ -168,20 +118,19 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
     }
   }
 
-  /** An empty record: the end of a stream, or an abort, which has no content. */
+  /** Takes an empty record: the end of a stream, or FCGI_ABORT_REQUEST. */
   #onEmpty(type: number, request: R): void {
     switch (type) {
       case RecordType.PARAMS:
         if (request.paramsEnded) break;
         request.paramsEnded = true;
         this.#handler.onRequest(request);
-        this.#deliverEarlyStdin(request);
-        if (request.filterData !== undefined) this.#deliverEarlyData(request, request.filterData);
+        this.#deliverEarly(request);
         break;
       case RecordType.STDIN:
         if (request.stdinEnded) break;
         request.endStdin();
-        if (request.isEnded) this.forget(request);
+        if (request.isEnded) this.requests.forget(request);
         if (request.paramsEnded) this.#handler.onStdinEnd(request);
         break;
       case RecordType.DATA:
@@ -195,8 +144,8 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
 
   #abort(request: R): void {
     if (request.isEnded) {
-      // Its application may be reading on.
-      this.forget(request);
+      // The application may still read STDIN.
+      this.requests.forget(request);
       this.#handler.onLetGo(request);
     } else {
       this.#handler.onAbort(request);
@@ -204,105 +153,69 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
   }
 
   #onStdin(request: R, chunk: Buffer, start: number, end: number): void {
-    if (request.paramsEnded) {
-      this.#handler.onStdin(request, chunk.subarray(start, end));
-      return;
-    }
-    // The streams of a request are independent (3.3): STDIN may come first, as far as we can hold it.
-    request.appendEarlyStdin(chunk, start, end);
-    this.#checkEarly(request);
+    if (request.paramsEnded) this.#handler.onStdin(request, chunk.subarray(start, end));
+    else request.holdStdin(chunk, start, end, this.#limits);
   }
 
   #onData(request: R, chunk: Buffer, start: number, end: number): void {
-    request.filterData ??= new FilterData();
-    if (request.filterData.isEnded) return;
-    if (request.paramsEnded) {
-      this.#handler.onData(request, chunk.subarray(start, end));
-      return;
-    }
-    request.filterData.append(chunk, start, end);
-    this.#checkEarly(request);
+    if (request.openData().isEnded) return;
+    if (request.paramsEnded) this.#handler.onData(request, chunk.subarray(start, end));
+    else request.holdData(chunk, start, end, this.#limits);
   }
 
   #onDataEnd(request: R): void {
-    request.filterData ??= new FilterData();
-    if (request.filterData.isEnded) return;
-    request.filterData.isEnded = true;
+    if (request.openData().isEnded) return;
+    request.endData();
     if (request.paramsEnded) this.#handler.onDataEnd(request);
   }
 
-  #checkEarly(request: R): void {
-    if (request.earlyLength <= this.#limits.maxEarlyStdinLength) return;
-    throw new LimitError(
-      `request ${request.requestId} sent over ${this.#limits.maxEarlyStdinLength} bytes of stdin or data before its params ended`,
-    );
-  }
-
-  #deliverEarlyStdin(request: R): void {
-    const early = request.takeEarlyStdin();
-    if (early !== undefined) this.#handler.onStdin(request, early);
+  /** Delivers STDIN and DATA that were received before the end of PARAMS. */
+  #deliverEarly(request: R): void {
+    const stdin = request.takeEarlyStdin();
+    if (stdin !== undefined) this.#handler.onStdin(request, stdin);
     if (request.stdinEnded) this.#handler.onStdinEnd(request);
+    if (request.filterData === undefined) return;
+    const data = request.takeEarlyData();
+    if (data !== undefined) this.#handler.onData(request, data);
+    if (request.filterData.isEnded) this.#handler.onDataEnd(request);
   }
 
-  #deliverEarlyData(request: R, data: FilterData): void {
-    const early = data.takeEarly();
-    if (early.length > 0) this.#handler.onData(request, early);
-    if (data.isEnded) this.#handler.onDataEnd(request);
-  }
-
-  #countParams(request: R, contentLength: number): void {
-    request.paramsWireLength += contentLength;
-    if (request.paramsWireLength > this.#limits.maxParamsWireLength) {
-      throw new LimitError(
-        `params of request ${request.requestId} exceed ${this.#limits.maxParamsWireLength} bytes`,
-      );
-    }
-    if (request.paramsWireLength > this.#limits.maxParamsLength) {
-      request.isTooLarge = true;
-      request.dropParams();
-    }
-  }
-
-  /** Takes the body of FCGI_BEGIN_REQUEST, which lies at `start`. */
+  /** Takes the body of FCGI_BEGIN_REQUEST, which begins at `start`. */
   #begin(bytes: Buffer, start: number): void {
     if (!this.#takesRequests) return;
     const requestId = this.#requestId;
     if (requestId === NULL_REQUEST_ID) {
       throw new ProtocolError("FCGI_BEGIN_REQUEST has request id 0");
     }
-    const earlier = this.#only?.requestId === requestId ? this.#only : this.#others?.get(requestId);
+    const earlier = this.requests.get(requestId);
     if (earlier !== undefined) {
       if (!earlier.isEnded) {
         throw new ProtocolError(`FCGI_BEGIN_REQUEST for request ${requestId}, which is open already`);
       }
-      this.forget(earlier);
+      this.requests.forget(earlier);
       this.#handler.onReplaced(earlier);
     }
     const role = (bytes[start]! << 8) | bytes[start + 1]!;
     const keepConn = (bytes[start + 2]! & KEEP_CONN) !== 0;
     if (!this.#limits.roles.has(role)) {
       this.#refuse(requestId, ProtocolStatus.UNKNOWN_ROLE, keepConn);
-    } else if (this.#openSize >= this.#limits.maxRequestsPerConnection) {
+    } else if (this.requests.isFull) {
       const multiplexes = this.#limits.maxRequestsPerConnection > 1;
       this.#refuse(requestId, multiplexes ? ProtocolStatus.OVERLOADED : ProtocolStatus.CANT_MPX_CONN, true);
     } else {
-      const request = this.#handler.createRequest(requestId, role, keepConn);
-      this.#openSize++;
-      if (this.#only === undefined) {
-        this.#only = request;
-      } else {
-        this.#others ??= new Map();
-        this.#others.set(requestId, request);
-      }
+      this.requests.add(this.#handler.createRequest(requestId, role, keepConn));
     }
   }
 
   #refuse(requestId: number, protocolStatus: ProtocolStatus, keepConn: boolean): void {
-    this.#handler.onReply(encodeEndRequest(requestId, 0, protocolStatus), !keepConn && this.#openSize === 0);
+    this.#handler.onReply(
+      encodeEndRequest(requestId, 0, protocolStatus),
+      !keepConn && this.requests.openSize === 0,
+    );
   }
 
   #onManagementHeader(type: number, contentLength: number): void {
-    this.#request = undefined;
+    this.requests.select(NULL_REQUEST_ID);
     if (type === RecordType.GET_VALUES) {
       this.#gathered = "";
       if (contentLength === 0) this.#getValues("");
@@ -312,14 +225,6 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
   }
 
   #getValues(content: string): void {
-    const asked = new Map<string, string>();
-    for (const [name] of decodeNameValuePairs(Buffer.from(content, "latin1"), "latin1")) {
-      const value = this.#limits.values.get(name);
-      if (value !== undefined) asked.set(name, value);
-    }
-    this.#handler.onReply(
-      encodeRecord(RecordType.GET_VALUES_RESULT, NULL_REQUEST_ID, encodeNameValuePairs(asked)),
-      false,
-    );
+    this.#handler.onReply(encodeValues(content, this.#limits.values), false);
   }
 }

@@ -3,9 +3,7 @@ import {
   KEEP_CONN,
   MAX_REQUEST_ID,
   NULL_REQUEST_ID,
-  type ProtocolStatus,
   RecordType,
-  type Role,
 } from "../protocol/constants.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { decodeNameValuePairs, encodeNameValuePairs } from "../protocol/name-value.ts";
@@ -19,53 +17,22 @@ import {
 import { decodeEndRequest } from "../protocol/record-body.ts";
 import { RecordReader, type RecordSink } from "../protocol/record-reader.ts";
 import { GrowableBuffer } from "./growable-buffer.ts";
-
-/** What a {@link WebServerConnection} calls, always from within `push()`. `R` is the caller's request. */
-export interface WebServerHandler<R> {
-  /** Part of FCGI_STDOUT: a view of the chunk that was pushed. */
-  onStdout(request: R, content: Buffer): void;
-  /** Part of FCGI_STDERR: a view of the chunk that was pushed. */
-  onStderr(request: R, content: Buffer): void;
-  /** FCGI_END_REQUEST of a request that was not aborted. */
-  onEnd(request: R, appStatus: number, protocolStatus: ProtocolStatus): void;
-  /** FCGI_END_REQUEST of an aborted request. */
-  onAbortConfirmed(request: R): void;
-  /** FCGI_GET_VALUES_RESULT; empty if the application does not know FCGI_GET_VALUES. */
-  onValues(values: Map<string, string>): void;
-}
-
-/** What begins a request. */
-export interface BeginRequest {
-  readonly role: Role;
-  /** Asks the application to leave the connection open. */
-  readonly keepConn: boolean;
-  /** Meta-variables, encoded as name-value pairs. */
-  readonly params: Uint8Array;
-}
-
-interface OpenRequest<R> {
-  readonly request: R;
-  hasBegun: boolean;
-  stdinEnded: boolean;
-  stdoutEnded: boolean;
-  stderrEnded: boolean;
-  aborted: boolean;
-}
+import { type BeginRequest, OpenRequest, type WebServerHandler } from "./web-server-request.ts";
 
 const NO_BYTES = Buffer.alloc(0);
 
 /**
- * The web server's side of one FastCGI connection, without I/O.
+ * The web server's side of a connection, without I/O: {@link push} takes bytes of the application and calls a handler,
+ * the other methods return bytes to be written, in order.
  *
- * Takes the bytes of the application with {@link push} and tells the handler what they say; its other methods
- * return the bytes to be written, in order. Content is passed on as it arrives; only the records that must be
- * read as a whole are gathered (FCGI_END_REQUEST, FCGI_GET_VALUES_RESULT: 65,535 bytes at most). Several
- * requests can be open at once; whether the application allows that is for the caller to know.
+ * Content is passed on as it is received. Only records that are decoded as a whole are gathered (FCGI_END_REQUEST,
+ * FCGI_GET_VALUES_RESULT: 65,535 bytes at most). Several requests can be open at once; the caller has to know whether
+ * the application supports that.
  *
- * Each id is used once per connection, in ascending order, as HAProxy does: what an application sends for a
- * request that has ended (Go's net/http/fcgi confirms an abort before its handler is done) cannot be taken for
- * part of a later one. Such records are ignored while other requests are open, for the sake of these; on a
- * connection without open requests they are an error, as is a record for an id that was never used.
+ * Each id is used once per connection, in ascending order, as HAProxy does. Go's net/http/fcgi confirms an abort before
+ * its handler returns, so that output of an ended request can arrive later; it must not be taken for output of another
+ * one. Such records are ignored while other requests are open. Without an open request they are an error, as is any
+ * record for an id that was not used yet.
  *
  * @see FastCGI 1.0, sections 3 to 5
  */
@@ -73,13 +40,13 @@ export class WebServerConnection<R> implements RecordSink {
   readonly #handler: WebServerHandler<R>;
   readonly #reader: RecordReader = new RecordReader(this);
   readonly #open: Map<number, OpenRequest<R>> = new Map();
-  /** The id used last. */
+  /** Id of the last request that was begun. */
   #lastId = 0;
   /** FCGI_GET_VALUES records without a result. */
-  #questions = 0;
+  #pendingValues = 0;
   #type = 0;
   #requestId = 0;
-  /** Content of the present record so far, for the types that are read as a whole. */
+  /** Content of the current record, for types that are decoded as a whole. */
   #gathered: Buffer = NO_BYTES;
   #buffer: GrowableBuffer | undefined;
 
@@ -97,12 +64,12 @@ export class WebServerConnection<R> implements RecordSink {
     return this.#lastId - this.#open.size;
   }
 
-  /** Whether no other request can begin, because all 65,535 ids were used. */
+  /** Whether all 65,535 ids were used: no other request can begin. */
   get isExhausted(): boolean {
     return this.#lastId === MAX_REQUEST_ID;
   }
 
-  /** Whether the application sent any record for an open request, if only the end of a stream. */
+  /** Whether the application has sent a record for an open request, even an empty one. */
   hasBegun(requestId: number): boolean {
     return this.#open.get(requestId)?.hasBegun ?? false;
   }
@@ -110,14 +77,14 @@ export class WebServerConnection<R> implements RecordSink {
   /**
    * Takes the next bytes of the application.
    *
-   * @throws ProtocolError if they are not what an application may send; the connection is then to be destroyed
+   * @throws ProtocolError if an application may not send them; the connection has to be destroyed
    */
   push(chunk: Buffer): void {
     this.#reader.push(chunk);
   }
 
   /**
-   * Begins a request under the next id; the bytes hold its params to their end.
+   * Begins a request with the next id; the bytes hold all its params.
    *
    * @throws RangeError if all 65,535 ids were used
    */
@@ -129,42 +96,35 @@ export class WebServerConnection<R> implements RecordSink {
       ...encodeStream(RecordType.PARAMS, requestId, params),
       encodeStreamEnd(RecordType.PARAMS, requestId),
     ];
-    this.#open.set(requestId, {
-      request,
-      hasBegun: false,
-      stdinEnded: false,
-      stdoutEnded: false,
-      stderrEnded: false,
-      aborted: false,
-    });
+    this.#open.set(requestId, new OpenRequest(request));
     return { requestId, bytes };
   }
 
   /** Encodes part of FCGI_STDIN or FCGI_DATA; nothing if the request ended or was aborted. */
   stream(type: InputStreamType, requestId: number, content: Uint8Array): Uint8Array[] {
     const open = this.#open.get(requestId);
-    if (!open || open.aborted || (type === RecordType.STDIN && open.stdinEnded)) return [];
+    if (!open?.accepts(type)) return [];
     return encodeStream(type, requestId, content);
   }
 
   /** Encodes the end of FCGI_STDIN or FCGI_DATA; nothing if the request ended or was aborted. */
   streamEnd(type: InputStreamType, requestId: number): Uint8Array[] {
     const open = this.#open.get(requestId);
-    if (!open || open.aborted || (type === RecordType.STDIN && open.stdinEnded)) return [];
-    if (type === RecordType.STDIN) open.stdinEnded = true;
+    if (!open?.accepts(type)) return [];
+    open.endInput(type);
     return [encodeStreamEnd(type, requestId)];
   }
 
   /**
-   * Aborts a request: the handler hears no more of it. Its id stays in use until the application confirms with
+   * Aborts a request: its output is ignored. Its id is in use until the application confirms the abort with
    * FCGI_END_REQUEST.
    *
    * @see FastCGI 1.0, section 5.4
    */
   abort(requestId: number): Uint8Array[] {
     const open = this.#open.get(requestId);
-    if (!open || open.aborted) return [];
-    open.aborted = true;
+    if (!open || open.isAborted) return [];
+    open.isAborted = true;
     return [encodeAbortRequest(requestId)];
   }
 
@@ -177,28 +137,26 @@ export class WebServerConnection<R> implements RecordSink {
   getValues(names: Iterable<string>): Uint8Array[] {
     const pairs = Array.from(names, (name) => [name, ""] as const);
     const record = encodeRecord(RecordType.GET_VALUES, NULL_REQUEST_ID, encodeNameValuePairs(pairs));
-    this.#questions++;
+    this.#pendingValues++;
     return [record];
   }
 
-  /** Is called by the reader of records. */
+  /** Called by the record reader. */
   onHeader(type: number, requestId: number, contentLength: number): void {
     this.#type = type;
     this.#requestId = requestId;
-    if (this.#open.size === 0 && this.#questions === 0)
+    if (this.#open.size === 0 && this.#pendingValues === 0)
       throw recordError(type, "comes while nothing is open");
     switch (type) {
       case RecordType.STDOUT:
       case RecordType.STDERR:
         this.#begin();
-        if (contentLength === 0) this.#endStream();
+        if (contentLength === 0) this.#open.get(requestId)?.endOutput(type);
         break;
       case RecordType.END_REQUEST:
-        this.#begin();
-        checkLength(type, contentLength);
-        break;
       case RecordType.UNKNOWN_TYPE:
-        checkLength(type, contentLength);
+        if (type === RecordType.END_REQUEST) this.#begin();
+        if (contentLength !== 8) throw recordError(type, `is ${contentLength} bytes long, not 8`);
         break;
       case RecordType.GET_VALUES_RESULT:
         if (contentLength === 0) this.#onValues(NO_BYTES);
@@ -213,7 +171,7 @@ export class WebServerConnection<R> implements RecordSink {
     }
   }
 
-  /** Is called by the reader of records. */
+  /** Called by the record reader. */
   onContent(chunk: Buffer, start: number, end: number, rest: number): void {
     switch (this.#type) {
       case RecordType.STDOUT:
@@ -225,11 +183,11 @@ export class WebServerConnection<R> implements RecordSink {
       case RecordType.GET_VALUES_RESULT:
         this.#gather(chunk, start, end, rest);
         break;
-      default: // Unknown types are skipped.
+      default: // unknown types
     }
   }
 
-  /** A record for a request begins. */
+  /** Notes a record for a request. */
   #begin(): void {
     const open = this.#open.get(this.#requestId);
     if (open) open.hasBegun = true;
@@ -239,27 +197,15 @@ export class WebServerConnection<R> implements RecordSink {
   }
 
   #content(content: Buffer): void {
-    // Late output of a request that has ended or was aborted.
     const open = this.#open.get(this.#requestId);
-    if (!open || open.aborted) return;
-    if (this.#type === RecordType.STDOUT) {
-      if (open.stdoutEnded) throw recordError(this.#type, "follows the end of its stream");
-      this.#handler.onStdout(open.request, content);
-    } else {
-      if (open.stderrEnded) throw recordError(this.#type, "follows the end of its stream");
-      this.#handler.onStderr(open.request, content);
-    }
-  }
-
-  #endStream(): void {
-    const open = this.#open.get(this.#requestId);
-    if (!open) return;
-    if (this.#type === RecordType.STDOUT) open.stdoutEnded = true;
-    else open.stderrEnded = true;
+    if (!open || open.isAborted) return;
+    if (open.hasEnded(this.#type)) throw recordError(this.#type, "follows the end of its stream");
+    if (this.#type === RecordType.STDOUT) this.#handler.onStdout(open.request, content);
+    else this.#handler.onStderr(open.request, content);
   }
 
   #gather(chunk: Buffer, start: number, end: number, rest: number): void {
-    if (this.#type === RecordType.GET_VALUES_RESULT && this.#questions === 0) return;
+    if (this.#type === RecordType.GET_VALUES_RESULT && this.#pendingValues === 0) return;
     if (rest === 0 && this.#gathered.length === 0) {
       this.#whole(chunk.subarray(start, end));
       return;
@@ -276,13 +222,13 @@ export class WebServerConnection<R> implements RecordSink {
   #whole(content: Buffer): void {
     if (this.#type === RecordType.GET_VALUES_RESULT) this.#onValues(content);
     else if (this.#type === RecordType.END_REQUEST) this.#endRequest(content);
-    // An application that does not know FCGI_GET_VALUES knows no values.
+    // FCGI_UNKNOWN_TYPE: the application does not know FCGI_GET_VALUES.
     else if (content[0] === RecordType.GET_VALUES) this.#onValues(NO_BYTES);
   }
 
   #onValues(content: Buffer): void {
-    if (this.#questions === 0) return;
-    this.#questions--;
+    if (this.#pendingValues === 0) return;
+    this.#pendingValues--;
     this.#handler.onValues(new Map(decodeNameValuePairs(content, "latin1")));
   }
 
@@ -291,13 +237,9 @@ export class WebServerConnection<R> implements RecordSink {
     if (!open) return;
     const { appStatus, protocolStatus } = decodeEndRequest(content);
     this.#open.delete(this.#requestId);
-    if (open.aborted) this.#handler.onAbortConfirmed(open.request);
+    if (open.isAborted) this.#handler.onAbortConfirmed(open.request);
     else this.#handler.onEnd(open.request, appStatus, protocolStatus);
   }
-}
-
-function checkLength(type: number, contentLength: number): void {
-  if (contentLength !== 8) throw recordError(type, `is ${contentLength} bytes long, not 8`);
 }
 
 function recordError(type: number, what: string): ProtocolError {

@@ -17,7 +17,10 @@ export interface InputOwner {
 export interface InputConnection {
   readonly socket: { readonly destroyed: boolean; pause(): void; resume(): void };
   readonly output: { readonly isOverfull: boolean; listenToDrain(): void };
-  readonly protocol: { readonly openSize: number; readonly requests: FastCGIRequest[]; stop(): void };
+  readonly protocol: {
+    readonly requests: { readonly openSize: number; toArray(): FastCGIRequest[] };
+    stop(): void;
+  };
   readonly requests: InputRequests;
   onReply(bytes: Buffer, closes: boolean): void;
 }
@@ -108,7 +111,8 @@ export class ConnectionInput implements ApplicationHandler<FastCGIRequest> {
   /** Stops the clocks of the requests for one tick if the socket is not read: nothing can arrive. */
   skipTickIfPaused(): void {
     if (!this.isPaused) return;
-    for (const request of this.#connection.protocol.requests) if (!request.isPaused) request.skipTick();
+    for (const request of this.#connection.protocol.requests.toArray())
+      if (!request.isPaused) request.skipTick();
   }
 
   // Records, called by the protocol
@@ -117,7 +121,7 @@ export class ConnectionInput implements ApplicationHandler<FastCGIRequest> {
     const { output, protocol, requests } = this.#connection;
     this.#requestCount++;
     // As node:http with pipelined requests: no further request is read while responses wait to be sent.
-    if (protocol.openSize > 0 && output.isOverfull) this.stopForOutput();
+    if (protocol.requests.openSize > 0 && output.isOverfull) this.stopForOutput();
     const { tick } = this.#owner;
     this.#activeTick = tick;
     return role === Role.FILTER

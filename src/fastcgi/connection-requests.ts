@@ -1,4 +1,5 @@
 import { decodeParams, isUnderModFcgid } from "../cgi/params.ts";
+import type { RequestTable } from "../connection/request-table.ts";
 import { ProtocolStatus } from "../protocol/constants.ts";
 import { encodeEndRequest } from "../protocol/record.ts";
 import type { FastCGIRequest, RequestConnection, RequestOutput } from "./request.ts";
@@ -17,7 +18,7 @@ export interface RequestsOwner {
 export interface RequestsConnection {
   readonly output: RequestOutput & { write(bytes: Buffer): void };
   readonly input: { resume(request: FastCGIRequest): void; touch(): void };
-  readonly protocol: RequestsTable;
+  readonly protocol: { readonly requests: RequestTable<FastCGIRequest> };
   /** The response of a request is complete, or will not be: the connection may close. */
   onResponseEnd(request: FastCGIRequest): void;
   /** The last STDIN of a request whose response is complete was received: the connection may close. */
@@ -27,16 +28,6 @@ export interface RequestsConnection {
   /** Closes the connection so that the response does not look complete. */
   breakOff(hasStdout: boolean): void;
   fail(error: Error): void;
-}
-
-/** What the requests need of the protocol state. */
-export interface RequestsTable {
-  readonly openSize: number;
-  readonly size: number;
-  readonly requests: FastCGIRequest[];
-  has(request: FastCGIRequest): boolean;
-  end(request: FastCGIRequest): void;
-  forget(request: FastCGIRequest): void;
 }
 
 /**
@@ -58,31 +49,34 @@ export class ConnectionRequests implements RequestConnection {
     this.#owner = owner;
   }
 
+  get #table(): RequestTable<FastCGIRequest> {
+    return this.#connection.protocol.requests;
+  }
+
   /** Whether no request is open. */
   get isIdle(): boolean {
-    return this.#connection.protocol.openSize === 0;
+    return this.#table.openSize === 0;
   }
 
   /** Whether several requests are open. */
   get isShared(): boolean {
-    return this.#connection.protocol.openSize > 1;
+    return this.#table.openSize > 1;
   }
 
   /** Whether STDIN may arrive of requests that are kept, or of one that was dropped. */
   get expectsInput(): boolean {
-    return this.#connection.protocol.size > 0 || this.#hasLetGo;
+    return this.#table.size > 0 || this.#hasLetGo;
   }
 
   /** The open requests. */
   get open(): FastCGIRequest[] {
-    return this.#connection.protocol.requests.filter((request) => !request.isEnded);
+    return this.#table.toArray().filter((request) => !request.isEnded);
   }
 
   /** Requests whose response is complete and whose STDIN is not. */
   get responded(): FastCGIRequest[] {
-    const { protocol } = this.#connection;
-    if (protocol.size === protocol.openSize) return NONE;
-    return protocol.requests.filter((request) => request.isEnded && request.awaitsStdin);
+    if (this.#table.size === this.#table.openSize) return NONE;
+    return this.#table.toArray().filter((request) => request.isEnded && request.awaitsStdin);
   }
 
   /** Whether an application reads STDIN after its response. */
@@ -104,7 +98,7 @@ export class ConnectionRequests implements RequestConnection {
    */
   abortRequest(request: FastCGIRequest): void {
     if (request.isEnded) {
-      if (this.#connection.protocol.has(request)) this.letGo(request);
+      if (this.#table.has(request)) this.letGo(request);
       return;
     }
     request.ignoreStdin();
@@ -135,17 +129,17 @@ export class ConnectionRequests implements RequestConnection {
   onAbort(request: FastCGIRequest): void {
     this.output.write(encodeEndRequest(request.requestId, 0, ProtocolStatus.REQUEST_COMPLETE));
     request.ignoreStdin();
-    if (request.keepConn) this.#connection.protocol.forget(request);
+    if (request.keepConn) this.#table.forget(request);
     this.onComplete(request);
     request.notifyAbort();
   }
 
   /** Frees the id of a request whose response has ended. */
   #release(request: FastCGIRequest): void {
-    const { protocol, input } = this.#connection;
-    protocol.end(request);
+    const { input } = this.#connection;
+    this.#table.end(request);
     input.touch();
-    if (!request.awaitsStdin || !protocol.has(request)) this.leave(request);
+    if (!request.awaitsStdin || !this.#table.has(request)) this.leave(request);
     // An application that still reads STDIN keeps the request; it counts towards `maxRequests`.
     else if (!request.isReadAfterResponse) request.discard();
   }
@@ -166,10 +160,9 @@ export class ConnectionRequests implements RequestConnection {
   }
 
   onDiscard(request: FastCGIRequest): void {
-    const { protocol } = this.#connection;
-    if (!request.isEnded || !request.awaitsStdin || !protocol.has(request)) return;
+    if (!request.isEnded || !request.awaitsStdin || !this.#table.has(request)) return;
     if (request.consumer === undefined && request.keepConn) {
-      protocol.forget(request);
+      this.#table.forget(request);
       this.leave(request);
     } else {
       this.resume(request);
@@ -180,7 +173,7 @@ export class ConnectionRequests implements RequestConnection {
   /** Drops a request that needs nothing more. */
   leave(request: FastCGIRequest): void {
     // The empty record of STDIN may never come.
-    if (request.hasWholeStdin && request.keepConn) this.#connection.protocol.forget(request);
+    if (request.hasWholeStdin && request.keepConn) this.#table.forget(request);
     this.resume(request);
     this.#owner.onRequestEnd(request);
   }
@@ -193,7 +186,7 @@ export class ConnectionRequests implements RequestConnection {
   }
 
   letGo(request: FastCGIRequest, error?: Error): void {
-    this.#connection.protocol.forget(request);
+    this.#table.forget(request);
     this.onLetGo(request, error);
   }
 
@@ -207,9 +200,9 @@ export class ConnectionRequests implements RequestConnection {
 
   /** Ends requests because the web server sends no more: those whose input is not complete, or all. */
   abandon(isAll: boolean, error?: Error, isReported?: boolean): void {
-    for (const request of this.#connection.protocol.requests) {
+    for (const request of this.#table.toArray()) {
       if (!isAll && request.hasAllInput) continue;
-      this.#connection.protocol.forget(request);
+      this.#table.forget(request);
       this.#owner.onRequestEnd(request);
       request.notifyAbort(error, isReported);
     }

@@ -99,7 +99,7 @@ export class FastCGIConnection implements InputConnection, RequestsConnection, O
   /** Counts drained input; returns whether it has to be parsed. STDIN that an application reads is not counted. */
   #drain(length: number): boolean {
     if (this.requests.hasReaders) return true;
-    if (this.#linger?.drain(length, this.#owner.tick)) return this.protocol.size > 0;
+    if (this.#linger?.drain(length, this.#owner.tick)) return this.protocol.requests.size > 0;
     this.socket.pause(); // until the linger time is over
     return false;
   }

@@ -21,7 +21,7 @@ export class FilterRequest extends FastCGIRequest {
   #bufferedStdin = 0;
   #bufferedData = 0;
 
-  /** FCGI_DATA; undefined before {@link openData}, and then dropped. */
+  /** FCGI_DATA; undefined before {@link createData}, and then dropped. */
   get data(): Readable | undefined {
     return this.#data;
   }
@@ -36,7 +36,7 @@ export class FilterRequest extends FastCGIRequest {
    * @param maxBuffered bytes of one stream that are buffered while the other is read; beyond it the request fails with
    *   ERR_FCGI_LIMIT
    */
-  openData(maxBuffered: number): void {
+  createData(maxBuffered: number): void {
     this.#maxBuffered = maxBuffered;
     const data = new Readable({
       read: () => {

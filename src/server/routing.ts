@@ -63,7 +63,7 @@ export class Routing {
   /** Prepares a request in another role than Responder. */
   prepare(request: FastCGIRequest, head: RequestHead, maxBufferedStdin: number): void {
     if (request instanceof FilterRequest) {
-      request.openData(maxBufferedStdin * FILTER_BUFFER_FACTOR);
+      request.createData(maxBufferedStdin * FILTER_BUFFER_FACTOR);
     } else if (request.role === Role.AUTHORIZER) {
       // No body is sent to an Authorizer, whatever CONTENT_LENGTH says (section 6.3).
       request.endStdin();

@@ -238,19 +238,23 @@ describe("ApplicationConnection refuses", () => {
 
 test("a connection counts its open requests, and forgets answered ones when their STDIN has ended", () => {
   const { connection, recorder } = start();
-  const sizes = (): number[] => [connection.openSize, connection.size, connection.requests.length];
+  const sizes = (): number[] => [
+    connection.requests.openSize,
+    connection.requests.size,
+    connection.requests.toArray().length,
+  ];
   connection.push(Buffer.concat([wire.begin(1, 1), params(1, ""), wire.begin(2, 1), params(2, "")]));
   assert.deepEqual(sizes(), [2, 2, 2]);
   const [one, two] = recorder.requests;
-  connection.end(one!);
-  connection.end(one!);
+  connection.requests.end(one!);
+  connection.requests.end(one!);
   assert.deepEqual(sizes(), [1, 2, 2]);
   connection.push(stdin(1));
   assert.deepEqual(sizes(), [1, 1, 1]);
-  connection.forget(two!);
+  connection.requests.forget(two!);
   assert.deepEqual(sizes(), [0, 0, 0]);
   connection.push(wire.begin(3, 1));
-  connection.end(recorder.requests[2]!);
+  connection.requests.end(recorder.requests[2]!);
   assert.deepEqual(sizes(), [0, 0, 0], "a request without params has no rest of STDIN to wait for");
 });
 

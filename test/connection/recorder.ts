@@ -43,7 +43,7 @@ export class Recorder implements ApplicationHandler<ApplicationRequest> {
   onRequest(request: ApplicationRequest): void {
     const params = request.isTooLarge ? "too large" : request.params.toString("latin1");
     this.#note(`request ${request.requestId}: ${params}`);
-    if (this.answersAtOnce) this.connection?.end(request);
+    if (this.answersAtOnce) this.connection?.requests.end(request);
   }
   onStdin(request: ApplicationRequest, chunk: Buffer): void {
     this.#note(`stdin ${request.requestId}: ${chunk.toString("latin1")}`);
@@ -59,7 +59,7 @@ export class Recorder implements ApplicationHandler<ApplicationRequest> {
   }
   onAbort(request: ApplicationRequest): void {
     this.#note(`abort ${request.requestId}`);
-    this.connection?.end(request);
+    this.connection?.requests.end(request);
   }
   onReplaced(request: ApplicationRequest): void {
     this.#note(`replaced ${request.requestId}`);

@@ -110,7 +110,7 @@ describe("properties of the application's connection", () => {
     const code = outcome(() => {
       for (const piece of pieces) connection.push(piece);
     });
-    assert.ok(connection.openSize >= 0 && connection.openSize <= connection.size);
+    assert.ok(connection.requests.openSize >= 0 && connection.requests.openSize <= connection.requests.size);
     return { calls: recorder.calls, code };
   }
 
