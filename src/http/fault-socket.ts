@@ -3,7 +3,7 @@ import type { RequestHead } from "../cgi/request-head.ts";
 import type { FastCGISocket } from "./fastcgi-socket.ts";
 import type { RequestConsumer, RequestTransport } from "./request-transport.ts";
 import { ResponseOutput } from "./response-output.ts";
-import { SocketInfo } from "./socket-info.ts";
+import { headOf, SocketInfo, transportOf } from "./socket-info.ts";
 
 type Callback = (error?: Error | null) => void;
 
@@ -112,7 +112,7 @@ export class FaultSocket extends SocketInfo implements FastCGISocket, RequestCon
 
   #end(): void {
     this.#close();
-    const { transport } = this;
+    const transport = transportOf(this);
     if (!this.#writeGathered()) {
       transport.write(`Status: ${this.#statusCode} ${STATUS_CODES[this.#statusCode]}\r\n\r\n`, "latin1");
     }
@@ -124,11 +124,11 @@ export class FaultSocket extends SocketInfo implements FastCGISocket, RequestCon
     let text = Buffer.concat(this.#pieces)
       .toString("latin1")
       .replace(/^HTTP\/1\.0 /, "HTTP/1.1 ");
-    if (this.head.method === "HEAD") {
+    if (headOf(this).method === "HEAD") {
       const end = text.indexOf("\r\n\r\n");
       if (end !== -1) text = text.slice(0, end + 4);
     }
-    const output = new ResponseOutput(this.transport, this.head.method);
+    const output = new ResponseOutput(transportOf(this), headOf(this).method);
     try {
       output.write(text, "latin1");
     } catch {

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Readable, Writable } from "node:stream";
 import type { CGIRole } from "../cgi/cgi-request.ts";
 import { decodeParams, type Params } from "../cgi/params.ts";
@@ -9,94 +9,105 @@ import { makeAssignable } from "./assignable.ts";
 import type { FastCGISocket } from "./fastcgi-socket.ts";
 import type { RequestTransport } from "./request-transport.ts";
 
-/** What a request's socket tells of the browser's connection, in the words of `net.Socket`. */
+// The parts of a socket for the classes below. They are no members, because applications set properties of their own on
+// `req.socket`, and could replace them.
+export let transportOf: (socket: SocketInfo) => RequestTransport;
+export let headOf: (socket: SocketInfo) => RequestHead;
+export let requestOf: (socket: SocketInfo) => IncomingMessage | undefined;
+export let responseOf: (socket: SocketInfo) => ServerResponse | undefined;
+
+/** What the web server says of the client's connection, as members of `net.Socket`. */
 export class SocketInfo extends EventEmitter {
   destroyed = false;
   readonly connecting = false;
   readonly pending = false;
-  protected readonly transport: RequestTransport;
-  protected readonly head: RequestHead;
-  protected res: ServerResponse | undefined = undefined;
+  readonly #transport: RequestTransport;
+  readonly #head: RequestHead;
+  #req: IncomingMessage | undefined = undefined;
+  #res: ServerResponse | undefined = undefined;
   #params: Params | undefined = undefined;
   #stderr: Writable | undefined = undefined;
 
   constructor(transport: RequestTransport, head: RequestHead) {
     super();
-    this.transport = transport;
-    this.head = head;
+    this.#transport = transport;
+    this.#head = head;
   }
 
-  /** The meta-variables as received, but for X-Forwarded-* and the like: see the option `forwarded`. */
+  static {
+    transportOf = (socket) => socket.#transport;
+    headOf = (socket) => socket.#head;
+    requestOf = (socket) => socket.#req;
+    responseOf = (socket) => socket.#res;
+  }
+
+  /** Connects the socket with the messages that it carries. */
+  attach(req: IncomingMessage, res: ServerResponse): void {
+    this.#req = req;
+    this.#res = res;
+  }
+
   get params(): Params {
-    this.#params ??= decodeParams(this.transport.params, this.head);
+    this.#params ??= decodeParams(this.#transport.params, this.#head);
     return this.#params;
   }
 
-  /**
-   * Sends FCGI_STDERR, which web servers write into their error log; nothing is sent unless you write.
-   *
-   * `write()` returns false while the web server takes nothing, and calls back when the bytes have left the process,
-   * or with an error when the request is over. That error needs no listener.
-   */
   get stderr(): Writable {
     if (this.#stderr === undefined) {
-      const transport = this.transport;
+      const transport = this.#transport;
       this.#stderr = new Writable({
         write: (chunk: Uint8Array, _encoding, callback) => transport.writeStderr(chunk, callback),
       });
-      // A line for the log that comes too late must not end the process.
+      // An error needs no listener: a line for the log that comes too late must not end the process.
       this.#stderr.on("error", ignore);
     }
     return this.#stderr;
   }
 
   get role(): CGIRole {
-    const { role } = this.transport;
+    const { role } = this.#transport;
     if (role === Role.AUTHORIZER) return "authorizer";
     return role === Role.FILTER ? "filter" : "responder";
   }
-  /** FCGI_DATA, in the Filter role. */
   get data(): Readable | undefined {
-    return this.transport.data;
+    return this.#transport.data;
   }
-  /** Exit status of the request, as of a CGI program; few web servers look at it. */
   get appStatus(): number {
-    return this.transport.appStatus;
+    return this.#transport.appStatus;
   }
   set appStatus(status: number) {
-    this.transport.appStatus = status;
+    this.#transport.appStatus = status;
   }
-  /** The response that it carries. */
   get response(): ServerResponse | undefined {
-    return this.res;
+    return this.#res;
   }
 
   get remoteAddress(): string | undefined {
-    return this.head.remoteAddress || undefined;
+    return this.#head.remoteAddress || undefined;
   }
   get remotePort(): number | undefined {
-    return this.head.remotePort === "" ? undefined : Number(this.head.remotePort);
+    return this.#head.remotePort === "" ? undefined : Number(this.#head.remotePort);
   }
   get remoteFamily(): string | undefined {
-    return familyOf(this.head.remoteAddress);
+    return familyOf(this.#head.remoteAddress);
   }
   get localAddress(): string | undefined {
-    return this.head.localAddress || undefined;
+    return this.#head.localAddress || undefined;
   }
   get localPort(): number | undefined {
-    return this.head.localPort === "" ? undefined : Number(this.head.localPort);
+    return this.#head.localPort === "" ? undefined : Number(this.#head.localPort);
   }
   get localFamily(): string | undefined {
-    return familyOf(this.head.localAddress);
+    return familyOf(this.#head.localAddress);
   }
   get readableHighWaterMark(): number {
-    return this.transport.highWaterMark;
+    return this.#transport.highWaterMark;
   }
   get writableHighWaterMark(): number {
-    return this.transport.highWaterMark;
+    return this.#transport.highWaterMark;
   }
   get writableLength(): number {
-    return this.transport.writableLength;
+    return this.#transport.writableLength;
   }
   get readyState(): "open" | "closed" {
     return this.destroyed ? "closed" : "open";
@@ -108,7 +119,8 @@ export class SocketInfo extends EventEmitter {
       : { address: localAddress, family: localFamily, port: localPort };
   }
 
-  /** Options of a TCP connection mean nothing here: the web server holds it. */
+  // Options of a TCP connection have no effect: the web server holds it.
+
   setNoDelay(): this {
     return this;
   }
@@ -147,5 +159,5 @@ function familyOf(address: string): string | undefined {
   return address.includes(":") ? "IPv6" : "IPv4";
 }
 
-// Plain names, which programs use for properties of their own.
+// Applications may set properties of these names, which net.Socket does not have.
 makeAssignable(SocketInfo.prototype, ["params", "stderr", "role", "data", "response"]);
