@@ -6,10 +6,10 @@ import { HOP_BY_HOP_FIELDS } from "../cgi/hop-by-hop.ts";
 type Callback = (error?: Error | null) => void;
 
 /**
- * Takes what a CGI program writes, and answers through `res`: the head is parsed, the body passed on as it comes.
+ * Parses the CGI response that is written to it, and responds through `res`. The body is passed on as it comes.
  *
- * A malformed head is told to `onFail`, and what follows it is thrown away. The stream never fails by itself
- * because the browser left: it is destroyed then.
+ * A malformed head is reported to `onFail`, and what follows it is dropped. If the client leaves, the stream is
+ * destroyed without an error.
  *
  * @see RFC 3875, section 6
  */
@@ -17,7 +17,7 @@ export class CGIOutput extends Writable {
   readonly #res: ServerResponse;
   readonly #onFail: (error: Error) => void;
   readonly #serverSoftware: string | undefined;
-  /** Undefined once the head is through, or has failed. */
+  /** Undefined when the head is parsed. */
   #parser: CGIHeadParser | undefined = new CGIHeadParser();
   #hasFailed = false;
   /** Whether anything was written. */
@@ -30,7 +30,7 @@ export class CGIOutput extends Writable {
     this.#res = res;
     this.#onFail = onFail;
     res.once("close", () => this.destroy());
-    // Written after its end: the program's mistake, but no reason to end the process.
+    // `write after end` is reported, but must not end the process.
     this.on("error", onFail);
   }
 
@@ -58,7 +58,7 @@ export class CGIOutput extends Writable {
         this.#writeBody(parsed.rest, callback);
         return;
       }
-      // The body may take its time: event streams.
+      // The body may come much later, in an event stream for instance.
       this.#res.flushHeaders();
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
@@ -87,12 +87,12 @@ function writeHead(res: ServerResponse, head: CGIHead, serverSoftware = ""): voi
   const fields: string[] = [];
   for (let index = 0; index < head.rawHeaders.length; index += 2) {
     const name = head.rawHeaders[index]!;
-    // The framing is not the program's (RFC 3875, 6.3.4).
+    // A CGI program must not send fields that concern the connection (RFC 3875, 6.3.4).
     if (!HOP_BY_HOP_FIELDS.has(name.toLowerCase())) fields.push(name, head.rawHeaders[index + 1]!);
   }
-  // flat, as rawHeaders: names keep their case and repeated fields their lines
-  // Apache redirects by itself where the status is 200 (RFC 3875, 6.2.2); others leave that to the browser, and
-  // Caddy would take a missing status for 200.
+  // Apache follows a local redirect itself if the status is 200 (RFC 3875, 6.2.2). Other web servers pass it to the
+  // client, and Caddy would send 200.
   const isLocal = head.localRedirect !== undefined && serverSoftware.startsWith("Apache");
+  // A flat list, as rawHeaders: names keep their case, and repeated fields stay separate.
   res.writeHead(isLocal ? 200 : head.statusCode, isLocal ? "OK" : head.statusMessage, fields);
 }

@@ -2,6 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:ht
 import type { Readable, Writable } from "node:stream";
 import type { CGIRole } from "../cgi/cgi-request.ts";
 import type { Params } from "../cgi/params.ts";
+import { PLAIN_TEXT } from "../http/plain-text.ts";
 import type { AllowOptions, AuthorizerContext, CGIContext } from "./cgi-context.ts";
 import { RawRequest, socketOf } from "./raw-request.ts";
 import { type CGIBody, checkStatus, isBody, type SendOptions, sendBody } from "./send-body.ts";
@@ -121,7 +122,7 @@ export class AuthorizerFunctionContext extends FunctionContext implements Author
   readonly deny = (status = 403, body?: CGIBody, options: SendOptions = {}): Promise<void> => {
     if (body !== undefined) return this.send(body, { ...options, status });
     this.checkStatus(status);
-    const type = "text/plain; charset=utf-8";
+    const type = PLAIN_TEXT;
     return this.sendChecked(`${STATUS_CODES[status] ?? status}\n`, { type, ...options, status });
   };
 

@@ -9,7 +9,7 @@ import { RequestAbortedError } from "../protocol/errors.ts";
 import { encodeNameValuePairs } from "../protocol/name-value.ts";
 import { CGIOutput } from "./cgi-output.ts";
 
-/** A Node request and its response as a CGI request; each stream comes into being when it is asked for. */
+/** A Node request and its response as a CGI request. Streams are created at the first access. */
 export class RawRequest implements CGIRequest {
   readonly stdin: IncomingMessage;
   readonly #res: ServerResponse;
@@ -19,7 +19,7 @@ export class RawRequest implements CGIRequest {
   #data: Readable | undefined = undefined;
   #controller: AbortController | undefined = undefined;
 
-  /** @param onFail hears of output that is no CGI answer */
+  /** @param onFail called with the error if the output is not a CGI response */
   constructor(req: IncomingMessage, res: ServerResponse, onFail: (error: Error) => void) {
     this.stdin = req;
     this.#res = res;
@@ -70,10 +70,16 @@ const requests = new WeakMap<RequestSocket, CGIRequest>();
 /**
  * Returns the CGI request behind a Node request: its meta-variables, role and streams.
  *
- * For frameworks that hide `req`: Koa's `ctx.req`, Fastify's `request.raw`. `stdin` is `req` itself. Use either
- * `stdout` or `res` to answer.
+ * `stdin` is `req` itself. Respond through either `stdout` or `res`. In frameworks, `req` is Koa's `ctx.req` and
+ * Fastify's `request.raw`.
  *
- * @returns undefined for a request that came over plain HTTP
+ * @returns undefined if the request came over plain HTTP
+ * @example
+ * ```ts
+ * app.get("/", (req, res) => {
+ *   res.json(cgiRequest(req)?.params ?? {});
+ * });
+ * ```
  */
 export function cgiRequest(req: IncomingMessage): CGIRequest | undefined {
   const socket = socketOf(req);
@@ -87,19 +93,19 @@ export function cgiRequest(req: IncomingMessage): CGIRequest | undefined {
   return request;
 }
 
-/** The RequestSocket of a request; undefined over plain HTTP. */
+/** Returns the RequestSocket of a request; undefined over plain HTTP. */
 export function socketOf(req: IncomingMessage): RequestSocket | undefined {
   const socket: unknown = req.socket;
   return socket instanceof RequestSocket ? socket : undefined;
 }
 
-/** The variables that a web server would send. */
+/** Returns the meta-variables that a web server would send for a request over plain HTTP. */
 function paramsOverHTTP(req: IncomingMessage): Params {
   const pairs = writeRequestParams(req).map(([name, value]) => [name, Buffer.from(value, "latin1")] as const);
   return decodeParams(encodeNameValuePairs(pairs));
 }
 
-/** Programs that a script starts take HTTP_PROXY for their proxy (httpoxy). */
+/** Removes HTTP_PROXY, a header field of the client, which child processes would use as their proxy (httpoxy). */
 function withoutProxy(params: Params): Params {
   if (params.HTTP_PROXY === undefined) return params;
   const { HTTP_PROXY: _, ...rest } = params;

@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeader, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 
-/** What can be sent as a body. Other objects are sent as JSON. */
+/** A response body. Objects of no other kind are sent as JSON. */
 export type CGIBody =
   | string
   | Uint8Array
@@ -12,23 +12,24 @@ export type CGIBody =
   | null
   | undefined;
 
-/** The head that goes with a {@link CGIBody}. */
+/** Options of {@link CGIContext.send}: the head of the response. */
 export interface SendOptions {
   /**
-   * An integer from 200 to 599. Beside a `Response` it stands in for the status of that.
+   * An integer from 200 to 599. Replaces the status of a `Response`.
    * @defaultValue 200, or the status of the `Response`
    */
-  readonly status?: number | undefined;
-  readonly headers?: Readonly<Record<string, OutgoingHttpHeader>> | Headers | undefined;
+  status?: number | undefined;
+  /** Header fields. Replace those of a `Response`, but for Set-Cookie, which are added. */
+  headers?: Readonly<Record<string, OutgoingHttpHeader>> | Headers | undefined;
   /**
    * Content-Type.
    * @defaultValue `text/html; charset=utf-8` for a string, `application/json` for an object, that of a `Response`,
    *   else `application/octet-stream`
    */
-  readonly type?: string | undefined;
+  type?: string | undefined;
 }
 
-/** Whether a value that a function returns is meant as a body; a timer, for instance, is not. */
+/** Returns whether a value that a function returned is meant as a body; a timer, for instance, is not. */
 export function isBody(value: unknown): value is CGIBody {
   if (typeof value === "string") return true;
   if (typeof value !== "object" || value === null) return false;
@@ -38,10 +39,9 @@ export function isBody(value: unknown): value is CGIBody {
 }
 
 /**
- * Checks a status before anything is sent. A value that node:http would round, or read as a number, is refused:
- * nobody should have to know what becomes of it.
+ * Checks a status. Unlike node:http, it does not round or convert it.
  *
- * @param least lowest status allowed: 200, or 300 where a success would let a request pass
+ * @param least the lowest status that is allowed: 200, or 300 if a success would let a request pass
  * @throws TypeError if it is no integer from `least` to 599
  */
 export function checkStatus(status: unknown, least: number): void {
@@ -55,8 +55,8 @@ export function checkStatus(status: unknown, least: number): void {
 }
 
 /**
- * Sends a complete answer. Resolves when all is handed over, or the browser has left; rejects with what the
- * source of a stream threw.
+ * Sends a complete response. Resolves when the body is handed over, or the client has left; rejects with the error of a
+ * stream.
  *
  * @throws TypeError if the status is no integer from 200 to 599
  */
@@ -93,7 +93,7 @@ function copyHead(res: ServerResponse, response: Response, status: number): void
   for (const [name, value] of response.headers) setField(res, name, value);
 }
 
-/** The head goes out with the first piece: a source that fails at once still becomes a clean 500. */
+/** Sends the head with the first piece, so that a source that fails before it still results in a 500. */
 async function sendStream(res: ServerResponse, body: AsyncIterable<unknown>): Promise<void> {
   const source = body instanceof Readable ? body : Readable.from(body);
   const stop = (): void => void source.destroy();
@@ -105,7 +105,7 @@ async function sendStream(res: ServerResponse, body: AsyncIterable<unknown>): Pr
     }
     if (!res.closed) res.end();
   } catch (error) {
-    // The browser has left: that the source was cut off is no error.
+    // After the client has left, the source was destroyed here: that is not an error.
     if (!res.closed) throw error;
   } finally {
     res.removeListener("close", stop);
@@ -135,7 +135,7 @@ function setDefault(res: ServerResponse, name: string, value: string): void {
   if (!res.hasHeader(name)) res.setHeader(name, value);
 }
 
-/** Several Set-Cookie stay several. */
+/** Sets a field; Set-Cookie is added to those that are set. */
 function setField(res: ServerResponse, name: string, value: OutgoingHttpHeader): void {
   if (name.toLowerCase() === "set-cookie" && !Array.isArray(value)) res.appendHeader(name, String(value));
   else res.setHeader(name, value);

@@ -1,6 +1,6 @@
 /**
- * Makes getters of a class assignable, as the plain properties of `net.Socket` and `tls.TLSSocket` are: what is
- * assigned to an object replaces the getter for this object.
+ * Makes getters of a class assignable, as the plain properties of `net.Socket` and `tls.TLSSocket` are: a value that is
+ * assigned replaces the getter, for this object only.
  */
 export function makeAssignable(prototype: object, names: readonly string[]): void {
   for (const name of names) {

@@ -3,14 +3,14 @@ import { type IncomingMessage, Server, type ServerOptions, type ServerResponse }
 import { failRequest } from "./request-failure.ts";
 
 /**
- * An `http.Server` that hears of the promises that its `request` listeners reject.
+ * An `http.Server` that fails a request if a `request` listener returns a promise that is rejected.
  *
- * That is `captureRejections` of EventEmitter: listeners are called as they are, not wrapped, so that `listeners()`
- * and `rawListeners()` hold what was given, and `emit()` looks at nothing but what they return.
+ * Uses `captureRejections` of EventEmitter, which does not wrap listeners: `listeners()` and `rawListeners()` return
+ * them as they were added, and `emit()` only looks at what they return.
  */
 export class CapturingServer extends Server {
   constructor(options: ServerOptions) {
-    // http.Server does not pass the option on to EventEmitter; the default for new emitters reaches it.
+    // http.Server does not pass the option to EventEmitter, so the default for new emitters is changed meanwhile.
     const { captureRejections } = EventEmitter;
     EventEmitter.captureRejections = true;
     try {
@@ -21,17 +21,17 @@ export class CapturingServer extends Server {
   }
 }
 
-/** Is called by `emit()` when the promise that a listener returned is rejected. */
+/** Called by `emit()` when the promise that a listener returned is rejected. */
 function onRejection(this: Server, error: unknown, event: string, ...args: unknown[]): void {
   if (event === "request") {
     failRequest(this, error, args[0] as IncomingMessage, args[1] as ServerResponse);
   } else {
-    // As of an emitter that does not capture: `unhandledRejection`.
+    // Becomes an `unhandledRejection`, as with an emitter that does not capture rejections.
     void Promise.reject(error);
   }
 }
 
-// A method of this name has no declaration that isolatedDeclarations can write.
+// Not a method, because isolatedDeclarations cannot declare methods with computed names.
 Object.defineProperty(CapturingServer.prototype, captureRejectionSymbol, {
   configurable: true,
   writable: true,

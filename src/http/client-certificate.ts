@@ -2,26 +2,26 @@ import { X509Certificate } from "node:crypto";
 import type { PeerCertificate } from "node:tls";
 import type { Params } from "../cgi/params.ts";
 
-/** Variables that hold the certificate as PEM, as they are or percent-encoded. */
+/** Variables with the certificate in PEM, plain or percent-encoded. */
 const CERTIFICATES = ["SSL_CLIENT_CERT", "SSL_CLIENT_ESCAPED_CERT", "TLS_CLIENT_CERT"];
 
 /**
- * Whether the web server has verified the browser's certificate: SSL_CLIENT_VERIFY is `SUCCESS`.
+ * Returns whether the web server has verified the client's certificate: SSL_CLIENT_VERIFY is `SUCCESS`.
  *
- * No browser can set the variable: its header fields come as HTTP_*.
+ * Clients cannot set the variable, because their header fields are variables with the prefix HTTP_.
  */
 export function isAuthorized(params: Params): boolean {
   return params.SSL_CLIENT_VERIFY === "SUCCESS";
 }
 
-/** Why {@link isAuthorized} is false: nginx tells the reason behind `FAILED:`. */
+/** Returns why {@link isAuthorized} is false. nginx sends the reason after `FAILED:`. */
 export function authorizationError(params: Params): string | undefined {
   const verify = params.SSL_CLIENT_VERIFY;
   if (verify === undefined || verify === "SUCCESS") return undefined;
   return verify.replace(/^FAILED:\s*/, "");
 }
 
-/** Reads the browser's certificate; undefined if the web server sends none, or something else in its place. */
+/** Returns the client's certificate; undefined if the web server sends none or it cannot be parsed. */
 export function clientCertificate(params: Params): X509Certificate | undefined {
   for (const name of CERTIFICATES) {
     const value = params[name];
@@ -29,20 +29,22 @@ export function clientCertificate(params: Params): X509Certificate | undefined {
     try {
       return new X509Certificate(pemOf(value));
     } catch {
-      // Not a certificate: as good as none.
+      // Not a certificate: the next variable may hold one.
     }
   }
   return undefined;
 }
 
-/** nginx escapes the certificate (`$ssl_client_escaped_cert`) or indents its lines (`$ssl_client_cert`). */
+/**
+ * Returns plain PEM: nginx percent-encodes it (`$ssl_client_escaped_cert`) or indents its lines (`$ssl_client_cert`).
+ */
 function pemOf(value: string): string {
   return (value.includes("%") ? decodeURIComponent(value) : value).replace(/^[\t ]+/gm, "");
 }
 
 /**
- * Returns what `getPeerCertificate()` of a TLS socket does; `{}` without certificate. Where the web server sends
- * names and dates but not the certificate, the object holds no more than these.
+ * Returns the certificate as `getPeerCertificate()` of a TLS socket does; an empty object without one. If the web
+ * server sends names and dates but no certificate, the object holds only these.
  */
 export function peerCertificate(params: Params): Partial<PeerCertificate> {
   const certificate = clientCertificate(params);
@@ -60,7 +62,7 @@ export function peerCertificate(params: Params): Partial<PeerCertificate> {
   return legacy;
 }
 
-/** Reads `CN=Ada,O=Example` (RFC 2253) and the older `/O=Example/CN=Ada`. */
+/** Parses a distinguished name: `CN=Ada,O=Example` (RFC 2253) or the older `/O=Example/CN=Ada`. */
 function readName(name: string | undefined): Record<string, string> | undefined {
   if (!name) return undefined;
   const parts = name.startsWith("/") ? name.slice(1).split(/\/(?=[A-Za-z]+=)/) : name.split(/(?<!\\), ?/);

@@ -7,15 +7,15 @@ import { headOf, SocketInfo, transportOf } from "./socket-info.ts";
 
 type Callback = (error?: Error | null) => void;
 
-/** Time in ms for `clientError` listeners where the server has no headersTimeout. */
+/** Milliseconds that `clientError` listeners have for a response if the server has no `headersTimeout`. */
 const DEFAULT_TIMEOUT = 30_000;
 
 /**
- * The socket that `clientError` listeners get for a request that no application can see: it stands for this request
- * alone, whatever else its connection carries.
+ * The socket that `clientError` listeners get for a request that is not passed to the application. It stands for this
+ * request only; other requests of the connection go on.
  *
- * What is written is gathered, and sent as the response by `end()` or `destroy()`. Where that is no HTTP response, or
- * nothing, it is a status without a body.
+ * What is written is buffered until `end()` or `destroy()`, and sent as the response. If it is not a complete HTTP
+ * response head, the response is a status without a body.
  */
 export class FaultSocket extends SocketInfo implements FastCGISocket, RequestConsumer {
   readonly server: Server;
@@ -29,7 +29,7 @@ export class FaultSocket extends SocketInfo implements FastCGISocket, RequestCon
   #callbacks: Callback[] = [];
   #timer: NodeJS.Timeout | undefined = undefined;
 
-  /** @param statusCode of the response where listeners write none */
+  /** @param statusCode of the response if listeners do not write one */
   constructor(server: Server, transport: RequestTransport, head: RequestHead, statusCode: number) {
     super(transport, head);
     this.server = server;
@@ -37,12 +37,12 @@ export class FaultSocket extends SocketInfo implements FastCGISocket, RequestCon
     transport.consumer = this;
   }
 
-  /** Sends the response, unless it is sent already. */
+  /** Sends the response, unless it was sent already. */
   respond(): void {
     if (!this.writableEnded) this.#end();
   }
 
-  /** Gives listeners that have not responded yet `headersTimeout` for it, so that none holds a request for ever. */
+  /** Sends the response after `headersTimeout` if no listener does, so that the request does not stay open. */
   awaitListener(): void {
     if (this.writableEnded || this.destroyed) return;
     const delay = this.server.headersTimeout || DEFAULT_TIMEOUT;
@@ -96,7 +96,7 @@ export class FaultSocket extends SocketInfo implements FastCGISocket, RequestCon
     return this.destroy();
   }
 
-  /** Means nothing: the server's own time limit counts. */
+  /** Has no effect: the time for a response is that of {@link awaitListener}. */
   setTimeout(): this {
     return this;
   }
@@ -113,14 +113,14 @@ export class FaultSocket extends SocketInfo implements FastCGISocket, RequestCon
   #end(): void {
     this.#close();
     const transport = transportOf(this);
-    if (!this.#writeGathered()) {
+    if (!this.#writeBuffered()) {
       transport.write(`Status: ${this.#statusCode} ${STATUS_CODES[this.#statusCode]}\r\n\r\n`, "latin1");
     }
     transport.flush(true);
   }
 
-  /** @returns false if it is no whole HTTP response head */
-  #writeGathered(): boolean {
+  /** @returns false if what was written is not a complete HTTP response head */
+  #writeBuffered(): boolean {
     let text = Buffer.concat(this.#pieces)
       .toString("latin1")
       .replace(/^HTTP\/1\.0 /, "HTTP/1.1 ");
@@ -137,14 +137,14 @@ export class FaultSocket extends SocketInfo implements FastCGISocket, RequestCon
     return output.isHeadWritten;
   }
 
-  /** @param error of what was written but cannot be sent any more */
+  /** @param error for the callbacks of what was written and cannot be sent */
   #close(error?: Error): void {
     clearTimeout(this.#timer);
     this.writableEnded = true;
     this.writable = false;
     this.readable = false;
     this.destroyed = true;
-    // Each in a tick of its own: what one throws is the process's, and keeps nobody else from being called.
+    // Each in a tick of its own: an exception becomes an `uncaughtException`, and the others still run.
     for (const callback of this.#callbacks) process.nextTick(callback, error);
     process.nextTick(emitClose, this);
     this.#callbacks = [];
@@ -152,10 +152,10 @@ export class FaultSocket extends SocketInfo implements FastCGISocket, RequestCon
 
   onAbort(): void {
     if (this.destroyed) return;
-    this.#close(new Error("the request was given up before its response"));
+    this.#close(new Error("the request was aborted before its response"));
   }
 
-  // The body of such a request is of no use, and its output small.
+  // The body is dropped, and the output is too small to wait for `drain`.
   onStdin(): void {}
   onStdinEnd(): void {}
   onFlushed(): void {}

@@ -10,25 +10,25 @@ import type { Socket } from "node:net";
 import type { RequestHead } from "../cgi/request-head.ts";
 import type { RequestSocket } from "./request-socket.ts";
 
-// The channels on which node:http itself publishes, with the same messages; ServerResponse publishes its own
-// creation, where Node.js does.
+// The channels of node:http, with the same messages. `http.server.response.created` is published by ServerResponse
+// itself.
 const requestStart = channel("http.server.request.start");
 const responseFinish = channel("http.server.response.finish");
 
-/** `ServerResponse` with the second argument that node:http itself passes. */
+/** The constructor of `ServerResponse` with the second argument that node:http passes. */
 export type ResponseConstructor = new (
   req: IncomingMessage,
   options: { highWaterMark: number; rejectNonStandardBodyWrites: boolean },
 ) => ServerResponse;
 
-/** Settings of node:http that shape its messages. */
+/** Options of `http.createServer()` for the messages. */
 export interface MessageOptions {
   readonly IncomingMessage: typeof IncomingMessage;
   readonly ServerResponse: ResponseConstructor;
   readonly rejectNonStandardBodyWrites: boolean;
 }
 
-/** Reads them from the options of `http.createServer()`. */
+/** Returns the options for messages, with their defaults. */
 export function readMessageOptions(options: ServerOptions): MessageOptions {
   return {
     IncomingMessage: options.IncomingMessage ?? IncomingMessage,
@@ -40,13 +40,13 @@ export function readMessageOptions(options: ServerOptions): MessageOptions {
 const OWN_MESSAGES: MessageOptions = readMessageOptions({});
 
 /**
- * Makes Node's own `req` and `res` for a request and emits `request` on the server.
+ * Creates `req` and `res` for a request and emits `request` on the server. An exception of a listener fails the
+ * request.
  *
- * Neither is subclassed: Express replaces their prototypes for every request, so that an overridden method
- * would vanish. All that is ours lies in the socket below them. What a listener throws is answered
- * with 500.
+ * The messages are Node's own classes, not subclasses: Express replaces their prototypes for every request, and an
+ * overridden method would be lost. What differs from node:http is in the socket.
  *
- * @param listener stands in for the `request` event
+ * @param listener called instead of the `request` listeners
  */
 export function emitRequest(
   server: Server,
@@ -61,7 +61,7 @@ export function emitRequest(
     if (socket.response !== undefined) {
       socket.fail(error);
     } else if (options !== OWN_MESSAGES) {
-      // A class of the application's cannot be made: Node's own stand for it.
+      // The constructor of a class of the application threw: the error response uses Node's own classes.
       emitRequest(server, socket, head, OWN_MESSAGES, () => {
         throw error;
       });
@@ -78,7 +78,7 @@ function startRequest(
   options: MessageOptions,
   listener: RequestListener | undefined,
 ): void {
-  // RequestSocket stands for a net.Socket: node:http asks for no more than it has.
+  // Stands for a net.Socket: it has all members that node:http uses.
   const connection = socket as unknown as Socket;
   const req = new options.IncomingMessage(connection);
   req.method = head.method;
@@ -86,7 +86,7 @@ function startRequest(
   req.headers = head.headers;
   req.rawHeaders = head.rawHeaders;
   Object.defineProperty(req, "headersDistinct", HEADERS_DISTINCT);
-  // While `res` is made, the version is 1.1: ServerResponse takes the minor 0 of HTTP/2.0 for HTTP/1.0.
+  // ServerResponse would take the minor version 0 of HTTP/2.0 for HTTP/1.0, so it is constructed with 1.1.
   req.httpVersion = "1.1";
   req.httpVersionMajor = 1;
   req.httpVersionMinor = 1;
@@ -96,7 +96,7 @@ function startRequest(
     rejectNonStandardBodyWrites: options.rejectNonStandardBodyWrites,
   });
   if (head.protocol !== "HTTP/1.1") setVersion(req, head.protocol);
-  // Node then adds neither of them: the framing is FastCGI's.
+  // Tells node:http not to add these fields: the web server frames the body.
   res.removeHeader("connection");
   res.removeHeader("transfer-encoding");
   socket.attach(req, res);
@@ -110,8 +110,8 @@ function startRequest(
 }
 
 /**
- * Emits `request`, and before it `connection` with the request's socket, where somebody listens: libraries that stop
- * a server match the two. A socket that a listener destroys has no request, as under node:http.
+ * Emits `connection` with the socket of the request, if it has listeners, and then `request`. Libraries that stop a
+ * server match the two. If a listener destroys the socket, `request` is not emitted, as in node:http.
  */
 export function announceRequest(server: Server, req: IncomingMessage, res: ServerResponse): void {
   if (server.listenerCount("connection") > 0) {
@@ -130,7 +130,7 @@ function onFinish(this: ServerResponse): void {
   socket.onFinish();
 }
 
-/** Built when somebody asks; node:http would build it from a private count of its parser's. */
+/** Computed at the first access. That of node:http would use a private member that its parser sets. */
 const HEADERS_DISTINCT: PropertyDescriptor & ThisType<IncomingMessage> = {
   configurable: true,
   enumerable: false,

@@ -1,25 +1,25 @@
 import type { Readable } from "node:stream";
 
-/** Unread pieces up to which each is handed over as it comes. */
+/** Pieces that are pushed as they come before small ones are combined. */
 const FEW = 64;
-/** Bytes from which on a piece is handed over by itself. */
+/** Length in bytes from which on a piece is pushed by itself. */
 const LARGE = 4096;
-/** Milliseconds that small pieces wait for further ones: at first, and at most. */
+/** Milliseconds that small pieces wait for further ones: the first time, and at most. */
 const FIRST_DELAY = 10;
 const LAST_DELAY = 1000;
 
 /**
- * Hands the pieces of a body to a stream that nobody reads at the moment.
+ * Pushes the pieces of a body into a stream that is not being read, and combines small ones.
  *
- * A stream counts bytes, but keeps a Buffer for each piece: 65,536 pieces of one byte take 9 MB. Beyond a few of them
- * small ones are put together, until they make up an eighth of what is unread, or fill the stream, or have waited for a
- * moment, as a reader may want more than it was given before it goes on.
+ * A stream counts bytes, but keeps a Buffer per piece: 65,536 pieces of one byte take 9 MB. After the first few, small
+ * pieces are copied into one until they make up an eighth of the unread bytes, fill the stream, or a delay has passed,
+ * because a reader may wait for more than the stream holds. The delay doubles each time.
  */
 export class PieceBuffer {
   readonly #target: Readable;
   readonly #onFull: () => void;
   readonly #onError: (error: unknown) => void;
-  /** Pieces that the stream was given since it was last empty. */
+  /** Pieces that were pushed since the stream was last empty. */
   #count = 0;
   #held: Buffer | undefined = undefined;
   #heldLength = 0;
@@ -27,8 +27,8 @@ export class PieceBuffer {
   #timer: NodeJS.Timeout | undefined = undefined;
 
   /**
-   * @param onFull is called when the stream wants no more
-   * @param onError is called with what a listener of the stream throws while pieces are handed over late
+   * @param onFull called when the stream has reached its high-water mark
+   * @param onError called with an exception of a listener of the stream, if pieces were pushed by the timer
    */
   constructor(target: Readable, onFull: () => void, onError: (error: unknown) => void) {
     this.#target = target;
@@ -56,13 +56,13 @@ export class PieceBuffer {
     else this.#timer ??= setTimeout(flushLate, this.#delay, this).unref();
   }
 
-  /** Hands over what is held: nothing more comes. */
+  /** Pushes what is held: nothing more comes. */
   end(): void {
     this.#flush();
     this.#held = undefined;
   }
 
-  /** Hands over what has waited for long enough; the next will wait longer. */
+  /** Pushes what has waited for the delay, and doubles that. */
   flushLate(): void {
     this.#delay = Math.min(this.#delay * 2, LAST_DELAY);
     try {
@@ -91,7 +91,7 @@ function flushLate(pieces: PieceBuffer): void {
   pieces.flushLate();
 }
 
-/** Copies a piece that is a small part of what was read at once: it would keep the whole in memory. */
+/** Copies a piece that is a small part of its memory, which it would keep from being freed. */
 export function detach(chunk: Buffer): Buffer {
   const { byteLength } = chunk.buffer;
   return byteLength > LARGE && chunk.length * 4 < byteLength ? Buffer.from(chunk) : chunk;

@@ -2,22 +2,23 @@ import type { EventEmitter } from "node:events";
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import { inspect } from "node:util";
 import { ResponseError } from "../protocol/errors.ts";
+import { sendPlainText } from "./plain-text.ts";
 
-/** What a request that fails asks of its socket; a `net.Socket`, over plain HTTP, has none of it. */
+/** What failing a request needs of its socket. A `net.Socket`, over plain HTTP, has none of it. */
 interface FailingSocket {
   /** Whether the web server's error log is the stderr of this process. */
   readonly sharesStderr: boolean;
   /** Delivers no more of the body. */
   stopDelivery(): void;
-  /** Sends an error response in the place of `res`; cuts the response off if its head is written. */
+  /** Sends an error response in place of that of `res`; cuts that off if its head is written. */
   endWithError(): void;
   /** Writes to the web server's error log. */
   logError(text: string): void;
 }
 
-/** Longest part of a URL that goes into a log, in characters. */
+/** Characters of a URL that are logged. */
 const MAX_URL_LENGTH = 2048;
-/** Codes of the errors that an application meets when the client leaves. */
+/** Codes of errors that are a consequence of the client leaving. */
 const DEPARTURES: ReadonlySet<unknown> = new Set([
   "ABORT_ERR",
   "ECONNRESET",
@@ -26,10 +27,10 @@ const DEPARTURES: ReadonlySet<unknown> = new Set([
 ]);
 
 /**
- * Fails a request whose application threw or rejected: 500 without the message while no head is written, else a
- * response that does not look complete. The error goes to `requestError`, or to the logs if nobody listens.
+ * Fails a request whose application threw, or whose promise was rejected. Responds with 500, without the message, or
+ * cuts the response off if its head is written. Emits `requestError`, or logs the error if that has no listener.
  *
- * It does not throw, whatever the application has put in the place of the methods of `res`.
+ * Does not throw, even if the application has replaced methods of `res`.
  */
 export function failRequest(
   server: EventEmitter | undefined,
@@ -39,13 +40,13 @@ export function failRequest(
 ): void {
   const socket = failingSocket(req);
   const isHeard = server !== undefined && server.listenerCount("requestError") > 0;
-  // FCGI_STDERR has to leave before the end of the request.
+  // First, because FCGI_STDERR has to be sent before the end of the request.
   if (!isHeard || isHeadError(error)) logFailure(server, error, req, res, isHeard);
   socket?.stopDelivery();
   try {
     respond(req, res, socket);
   } catch {
-    // A method that the application replaced threw.
+    // A method of `res` that the application has replaced threw.
     if (res.writableEnded) return;
     if (socket !== undefined) socket.endWithError();
     else req.socket.destroy();
@@ -55,10 +56,10 @@ export function failRequest(
 }
 
 function respond(req: IncomingMessage, res: ServerResponse, socket: FailingSocket | undefined): void {
-  // What the application still writes comes after the end: its error is told already.
+  // Ignores `write after end` of an application that goes on: its error is reported already.
   res.on("error", ignore);
   if (res.writableEnded) return;
-  // A response that has lost its socket would keep to itself what is written to it.
+  // A response without its socket would buffer what is written to it.
   if (socket !== undefined && (res.headersSent || res.socket !== req.socket)) {
     socket.endWithError();
     return;
@@ -67,15 +68,13 @@ function respond(req: IncomingMessage, res: ServerResponse, socket: FailingSocke
     res.destroy();
     return;
   }
-  // What the application had set is not for the error page.
+  // Fields such as Content-Length or Set-Cookie do not belong to the error response.
   for (const name of res.getHeaderNames()) res.removeHeader(name);
-  res.statusCode = 500;
   res.statusMessage = STATUS_CODES[500]!;
-  res.setHeader("Content-Type", "text/plain; charset=utf-8");
-  res.end("Internal Server Error\n");
+  sendPlainText(res, 500, "Internal Server Error\n");
 }
 
-/** Writes an error to the stderr of the process and, unless the event says it, to the web server's error log. */
+/** Writes an error to the web server's error log and, if the event has no listener, to stderr of the process. */
 function logFailure(
   server: EventEmitter | undefined,
   error: unknown,
@@ -91,29 +90,25 @@ function logFailure(
   else socket?.logError(`${describeRequest(req)}: ${text}\n`);
 }
 
-/** Writes to the web server's error log that the head of a CGI response is malformed. */
+/** Writes an error to the web server's error log if it is about a malformed CGI response head. */
 export function logHeadError(server: EventEmitter | undefined, error: unknown, req: IncomingMessage): void {
   if (isHeadError(error) && !isSilent(server)) {
     failingSocket(req)?.logError(`${describeRequest(req)}: ${describeError(error)}\n`);
   }
 }
 
-/**
- * Writes to the stderr of the process, as an error that nobody hears does.
- *
- * `console.error()` swallows the errors of a stderr that is closed.
- */
+/** Writes an error to stderr of the process; `console.error()` ignores errors of a closed stderr. */
 export function logProcessError(text: string): void {
   try {
     console.error("%s", text);
   } catch {
-    // The application has replaced it.
+    // The application has replaced console.error().
   }
 }
 
 /**
- * Emits an event that belongs to no request. What a listener throws is thrown again apart from the caller, and so
- * reaches `uncaughtException` without a connection being left half way.
+ * Emits an event that belongs to no request. An exception of a listener is rethrown in a tick of its own: it becomes an
+ * `uncaughtException` and does not interrupt the caller.
  *
  * @returns whether there are listeners, and none threw
  */
@@ -126,19 +121,19 @@ export function emitApart(emitter: EventEmitter, event: string, ...args: unknown
   }
 }
 
-/** Throws an error of the caller's code, which belongs to no request, where it interrupts nothing. */
+/** Rethrows an exception of a listener in a tick of its own. */
 export function rethrowApart(error: unknown): void {
   process.nextTick(rethrow, error);
 }
 
-/** The option `logErrors`, which is a property of the server, too. */
+/** Returns whether `logErrors`, a property of the server, is off. */
 function isSilent(server: EventEmitter | undefined): boolean {
   return server !== undefined && "logErrors" in server && server.logErrors === false;
 }
 
-/** Describes what was thrown: the stack, and the causes. */
+/** Describes what was thrown: stack and causes. */
 export function describeError(error: unknown): string {
-  // The stack would be that of the parser of the head.
+  // The stack would be that of our parser.
   if (isHeadError(error)) return error.message;
   try {
     return inspect(error);
@@ -147,7 +142,7 @@ export function describeError(error: unknown): string {
   }
 }
 
-/** Method and URL, without control characters: the URL is the client's word. */
+/** Returns method and URL, with control characters escaped, because the client chooses the URL. */
 function describeRequest({ method, url = "" }: IncomingMessage): string {
   return `${method} ${JSON.stringify(url.slice(0, MAX_URL_LENGTH)).slice(1, -1)}`;
 }

@@ -1,26 +1,26 @@
 import type { Server } from "node:http";
 import type { RequestHead } from "../cgi/request-head.ts";
 import type { FastCGISocket } from "./fastcgi-socket.ts";
+import { plainTextResponse } from "./plain-text.ts";
 import { emitApart, failRequest } from "./request-failure.ts";
 import type { RequestConsumer, RequestTransport } from "./request-transport.ts";
 import { destroyedError, resetError, uploadCutError } from "./socket-errors.ts";
 import { headOf, requestOf, responseOf, transportOf } from "./socket-info.ts";
 import { SocketOutput } from "./socket-output.ts";
 
-/** The response to an error if `res` cannot write one, as a CGI response. */
-const ERROR_HEAD =
-  "Status: 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 22\r\n\r\n";
-const ERROR_BODY = "Internal Server Error\n";
+/** The error response if `res` cannot write one. */
+const ERROR_RESPONSE = plainTextResponse(500, "Internal Server Error\n");
+const ERROR_HEAD = ERROR_RESPONSE.slice(0, ERROR_RESPONSE.indexOf("\r\n\r\n") + 4);
 /** HAProxy up to 2.6 may crash on FCGI_STDERR. */
 const CRASHES_ON_STDERR = /^HAProxy [0-2]\./;
 
 /**
  * `req.socket` and `res.socket`: the client's connection, which carries one request.
  *
- * It stands for a `net.Socket`, but is an EventEmitter with the members that node:http and the frameworks use; a Duplex
- * would cost a third of the whole request. Its parts, each a class that extends the one before: {@link SocketInfo} (what
- * the web server says of the connection), {@link SocketTimer}, {@link SocketInput}, {@link SocketOutput}, and here the
- * ways in which a request ends:
+ * It stands for a `net.Socket`, but is an EventEmitter with the members that node:http and the frameworks use; a
+ * Duplex would cost a third of the whole request. Its parts, each a class that extends the one before: {@link
+ * SocketInfo} (what the web server says of the connection), {@link SocketTimer}, {@link SocketInput}, {@link
+ * SocketOutput}, and here the ways in which a request ends:
  *
  *     response finished          onFinish() ─→ next tick: close(false)
  *     destroy(), endWithError()  shut()     ─→ setImmediate: close(true)
@@ -166,7 +166,7 @@ export class RequestSocket extends SocketOutput implements FastCGISocket, Reques
       return;
     }
     this.#shut();
-    transportOf(this).write(headOf(this).method === "HEAD" ? ERROR_HEAD : ERROR_HEAD + ERROR_BODY, "latin1");
+    transportOf(this).writeHTTP(headOf(this).method === "HEAD" ? ERROR_HEAD : ERROR_RESPONSE, "latin1");
     transportOf(this).flush(true);
     setImmediate(closeDestroyed, this);
   }

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 
-/** What a {@link RequestSocket} needs of the protocol below it: FastCGI, or plain CGI. */
+/** One request of the protocol below, FastCGI or plain CGI, as {@link RequestSocket} needs it. */
 export interface RequestTransport {
   /** FCGI_PARAMS: name-value pairs. */
   readonly params: Buffer;
@@ -8,66 +8,66 @@ export interface RequestTransport {
   readonly role: number;
   /** FCGI_DATA, in the Filter role. */
   readonly data?: Readable;
-  /** Exit status of the request, as of a CGI program. */
+  /** Exit status of the request. */
   appStatus: number;
-  /** Bytes written that the operating system has not taken yet. */
+  /** Bytes written that have not been handed to the operating system. */
   readonly writableLength: number;
-  /** Bytes waiting from which on a writer is asked to wait. */
+  /** Value of `writableLength` from which on the writer should wait. */
   readonly highWaterMark: number;
-  /** Who hears of the body, of the output's fate, and of the peer's leaving. */
+  /** Receives body, progress of the output, and abort. */
   consumer: RequestConsumer | undefined;
-  /**
-   * Queues an answer's beginning as node:http wrote it: its first nine characters, `HTTP/1.1 `, go out as
-   * `Status: `.
-   */
+  /** Queues the beginning of a response as node:http wrote it. `HTTP/1.1 ` at its start is sent as `Status: `. */
   writeHTTP(text: string, encoding: BufferEncoding): void;
-  /** Queues output; nothing is sent before `flush()`. An empty chunk is nothing. */
+  /** Queues output, which is sent by `flush()`. Ignores an empty chunk. */
   write(data: string | Uint8Array, encoding: BufferEncoding): void;
   /**
-   * Says, after a write, whether there is room for another one. It may send some of what is queued, but never the
-   * last chunk: that has to leave together with the end of the answer, if that comes in the same tick.
+   * Returns, after a write, whether there is room for another one. May send what is queued, except for the last chunk,
+   * which is sent together with the end of the response if that comes in the same tick.
    */
   makeRoom(): boolean;
-  /** Asks to be told by `onDrain` when there is room; returns false if there is room already. */
+  /** Requests `onDrain` when there is room; returns false if there is room already. */
   awaitDrain(): boolean;
-  /** Sends what is queued, as far as there is room; `isComplete`: the answer ends with it. */
+  /** Sends what is queued, as far as there is room; `isComplete`: it ends the response. */
   flush(isComplete: boolean): void;
-  /** Calls back once all that was handed over has left the process, or the connection has gone. */
+  /** Calls back when all that was flushed has left the process, or the connection is closed. */
   whenSent(callback: () => void): void;
-  /** Whether `writeStderr()` writes to the stderr of this process. */
+  /** Whether `writeStderr()` writes to stderr of this process. */
   readonly sharesStderr?: boolean;
-  /** Sends a chunk of FCGI_STDERR at once; calls back when it has left, or with an error if the request is over. */
+  /** Sends FCGI_STDERR at once; calls back when it has left the process, or with an error if the request is over. */
   writeStderr(chunk: Uint8Array, callback: (error?: Error | null) => void): void;
-  /** Stops and restarts reading of the body. */
+  /** Pauses reading of the body. */
   pause(): void;
+  /** Resumes reading of the body. */
   resume(): void;
-  /** Nobody wants what is still to come of the body: an answered request need not be kept for it. */
+  /** Drops the rest of the body, which has no reader: the request need not be kept for it after the response. */
   discard(): void;
-  /** Ends the request so that its answer does not look complete. */
+  /** Ends the request so that its response does not look complete. */
   abort(): void;
 }
 
-/** What a {@link RequestTransport} tells of one request. */
+/** Receiver of the events of one {@link RequestTransport}. */
 export interface RequestConsumer {
-  /** Part of the body. */
+  /** A piece of the body was received. */
   onStdin(chunk: Buffer): void;
+  /** The body is complete. */
   onStdinEnd(): void;
-  /** Part of FCGI_DATA, in the Filter role. */
+  /** A piece of FCGI_DATA was received, in the Filter role. */
   onData?(chunk: Buffer): void;
+  /** FCGI_DATA is complete. */
   onDataEnd?(): void;
-  /** All that was queued is handed over. */
+  /** All that was queued is handed to the operating system. */
   onFlushed(): void;
-  /** There is room again. */
+  /** There is room for output again. */
   onDrain(): void;
   /**
-   * The peer gave the request up, or is gone.
+   * The web server has aborted the request, or the connection is closed.
    *
-   * @param error why; without it the peer has ended in order, maybe in mid-body
-   * @param isReported the server has emitted `clientError` with it
+   * @param error why; undefined if the web server has aborted, or ended the connection, maybe within the body
+   * @param isReported whether the server has emitted `clientError` with it
    */
   onAbort(error?: Error, isReported?: boolean): void;
-  /** Whether the rest of the body, after the answer, still has somebody who reads it. */
+  /** Whether the application still reads the body after the response. */
   readonly isReading?: boolean;
-  /** A listener of the application threw, outside of the consumer. */
+  /** Fails the request because a listener of the application threw, outside of the consumer. */
   fail?(error: unknown): void;
 }

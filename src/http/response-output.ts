@@ -2,41 +2,44 @@ import { ChunkedDecoder } from "../cgi/chunked-decoder.ts";
 import { toStatusField, translateResponseHead } from "../cgi/response-head.ts";
 import type { RequestTransport } from "./request-transport.ts";
 
-/** Characters of a body from which on it is not kept together with its head. */
+/** Characters of a body from which on it is encoded apart from its head. */
 const LARGE_LENGTH = 80000;
 
-/** Turns the HTTP answer that node:http writes into a CGI answer. */
+/**
+ * Translates the HTTP response that node:http writes into a CGI response: the status line becomes a Status field, the
+ * chunked coding is removed, and the body is cut at Content-Length.
+ */
 export class ResponseOutput {
   readonly #transport: RequestTransport;
   readonly #method: string;
-  /** Whether the head of the response proper is written, not an interim one. */
+  /** Whether the head of the final response is written; interim (1xx) responses do not count. */
   isHeadWritten = false;
-  /** Takes off the framing of a body for which the application asked. */
+  /** Removes the chunked coding, if the application has set Transfer-Encoding. */
   #decoder: ChunkedDecoder | undefined = undefined;
-  /** Bytes that Content-Length still allows, or -1. */
+  /** Bytes of the body until Content-Length; -1 without Content-Length. */
   #remaining = -1;
 
-  /** @param method of the request: the answer to HEAD has no body, whatever its Content-Length */
+  /** @param method of the request; a response to HEAD has no body, whatever its Content-Length */
   constructor(transport: RequestTransport, method: string) {
     this.#transport = transport;
     this.#method = method;
   }
 
-  /** Whether the answer is shorter so far than its Content-Length, or its last chunk is still to come. */
+  /** Whether the body is shorter than Content-Length, or its last chunk is missing, so far. */
   get isShort(): boolean {
     return this.#remaining > 0 || (this.#decoder !== undefined && !this.#decoder.isDone);
   }
 
-  /** Whether node:http frames the body: it may keep pieces to itself then. */
+  /** Whether node:http writes chunks. It may hold some of them back. */
   get isChunked(): boolean {
     return this.#decoder !== undefined;
   }
 
   /**
-   * Takes what node:http writes, in its order; the first piece holds the whole head.
+   * Translates a piece of what node:http writes. The first piece has to hold the whole head.
    *
-   * @throws Error if the first piece is no HTTP response head, or the body is not framed as the head says; TypeError
-   *   if a field of the head says of the body what cannot be
+   * @throws Error if the first piece is not an HTTP response head, or the chunks are malformed
+   * @throws TypeError if the head has an invalid Content-Length or Transfer-Encoding
    */
   write(data: string | Uint8Array, encoding: BufferEncoding): void {
     if (!this.isHeadWritten) this.#writeHead(data, encoding);
@@ -50,7 +53,7 @@ export class ResponseOutput {
     if (head === undefined) {
       throw new Error("what was written to the socket is no HTTP response head");
     }
-    if (head.text === "") return; // 1xx: the real head is still to come
+    if (head.text === "") return; // 1xx: the final head is still to come
     this.isHeadWritten = true;
     const { end, statusCode } = head;
     const hasBody = this.#method !== "HEAD" && statusCode !== 204 && statusCode !== 304;
@@ -61,7 +64,7 @@ export class ResponseOutput {
       return;
     }
     if (text.length - end > LARGE_LENGTH && hasBody) {
-      // A large body is encoded once, by itself, and then has a length.
+      // Encodes a large body only once, apart from its head; its length is known then.
       this.#remaining = head.contentLength;
       this.#transport.write(head.text ?? toStatusField(text.slice(0, end)), "latin1");
       this.#writeBody(Buffer.from(text.slice(end), encoding), encoding);
@@ -91,7 +94,7 @@ export class ResponseOutput {
       this.#transport.write(data, encoding);
       return;
     }
-    // Never more than Content-Length says: mod_fcgid would forward the surplus (response splitting).
+    // mod_fcgid would forward what exceeds Content-Length (response splitting).
     const bytes = typeof data === "string" ? Buffer.from(data, encoding) : data;
     const allowed = bytes.length > this.#remaining ? bytes.subarray(0, this.#remaining) : bytes;
     this.#remaining -= allowed.length;
@@ -99,10 +102,10 @@ export class ResponseOutput {
   }
 }
 
-/** Bytes of `text` behind its head. */
+/** Returns the length in bytes of what follows the head in `text`. */
 function bodyLength(text: string, end: number, encoding: BufferEncoding): number {
   const length = text.length - end;
-  // The usual answer is ASCII, or its head only: no need to cut the body out.
+  // Fast path for ASCII and for heads alone: does not slice the body.
   if (length === 0 || encoding === "latin1" || Buffer.byteLength(text, encoding) === text.length)
     return length;
   return Buffer.byteLength(text.slice(end), encoding);

@@ -5,9 +5,9 @@ import type { Socket } from "node:net";
 /**
  * Makes `res` emit `drain` and resets its `writableNeedDrain`.
  *
- * Emitting the event would not be enough: `res.writableNeedDrain` would stay true, and the next stream that is piped into
- * `res` would wait for another `drain`. node:http resets the flag when a response with buffered output gets its socket, so
- * this detaches the socket, writes nothing, and assigns the socket again.
+ * Emitting the event would not be enough: `res.writableNeedDrain` would stay true, and the next stream that is piped
+ * into `res` would wait for another `drain`. node:http resets the flag when a response with buffered output gets its
+ * socket, so this detaches the socket, writes nothing, and assigns the socket again.
  *
  * @param socket of `res`; stands for a `net.Socket`
  */

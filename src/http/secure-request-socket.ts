@@ -13,11 +13,11 @@ import { RequestSocket } from "./request-socket.ts";
 import type { RequestTransport } from "./request-transport.ts";
 
 /**
- * The socket of a request that came over HTTPS: what `tls.TLSSocket` has beside `net.Socket`, from the SSL_*
- * variables, where the web server sends them.
+ * The socket of a request over HTTPS. Has the members of `tls.TLSSocket`, from the variables SSL_* if the web server
+ * sends them; what only the end of the TLS connection knows has the value of a connection without it.
  *
- * `"encrypted" in req.socket` tells it from that of a request over plain HTTP, as it does under node:http and
- * node:https. What only the end of the TLS connection could know is answered as an end that does not know it.
+ * `"encrypted" in req.socket` distinguishes it from the socket of a request over plain HTTP, as in node:http and
+ * node:https.
  */
 export class SecureRequestSocket extends RequestSocket {
   readonly secureConnecting = false;
@@ -25,24 +25,19 @@ export class SecureRequestSocket extends RequestSocket {
   get encrypted(): boolean {
     return true;
   }
-  /** Whether the web server has verified the client's certificate. */
   get authorized(): boolean {
     return isAuthorized(this.params);
   }
-  /** Why it is not verified; null if it is, or if the web server does not say. */
   get authorizationError(): string | null {
     return authorizationError(this.params) ?? null;
   }
-  /** The name that the client asked for (SNI), where the web server sends SSL_TLS_SNI; else false. */
   get servername(): string | false {
     return this.params.SSL_TLS_SNI || false;
   }
-  /** False: the connection speaks FastCGI, whatever the client's may speak. */
   get alpnProtocol(): string | false {
     return false;
   }
 
-  /** The client's certificate; without one an empty object, or what the web server says of it. */
   getPeerCertificate(): Partial<PeerCertificate> {
     return peerCertificate(this.params);
   }
@@ -57,7 +52,7 @@ export class SecureRequestSocket extends RequestSocket {
     return { name: SSL_CIPHER, standardName: SSL_CIPHER, version: SSL_PROTOCOL };
   }
 
-  // The web server's certificate and keys, which do not leave it.
+  // The web server does not send its certificate and keys.
 
   getCertificate(): object {
     return {};
@@ -86,14 +81,14 @@ export class SecureRequestSocket extends RequestSocket {
   isSessionReused(): boolean {
     return this.params.SSL_SESSION_RESUMED === "Resumed";
   }
-  /** @throws Error always: the keys of the TLS connection are the web server's */
+  /** @throws Error with `ERR_TLS_INVALID_STATE`, always: only the web server has the keys */
   exportKeyingMaterial(): never {
     throw notHere("keying material cannot be exported");
   }
 
-  // What changes a TLS connection: none can be changed from here.
+  // The TLS connection cannot be changed from here.
 
-  /** Calls back with an error. */
+  /** Calls back with an error, always. */
   renegotiate(_options: object, callback?: (error: Error | null) => void): boolean {
     if (callback) process.nextTick(callback, notHere("it cannot be renegotiated"));
     return false;
@@ -104,7 +99,7 @@ export class SecureRequestSocket extends RequestSocket {
   }
   setKeyCert(): void {}
   setSession(): void {}
-  /** @throws Error always, as on all sockets of a server */
+  /** @throws Error with `ERR_TLS_SNI_FROM_SERVER`, always, as on all sockets of a server */
   setServername(): never {
     throw Object.assign(new Error("Cannot issue SNI from a TLS server-side socket"), {
       code: "ERR_TLS_SNI_FROM_SERVER",
@@ -121,7 +116,7 @@ makeAssignable(SecureRequestSocket.prototype, [
   "alpnProtocol",
 ]);
 
-/** Makes the socket of a request: one of TLS where the client's connection is. */
+/** Creates the socket of a request, according to whether the client used HTTPS. */
 export function createRequestSocket(
   server: Server,
   transport: RequestTransport,

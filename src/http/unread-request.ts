@@ -2,11 +2,11 @@ import { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 
 /**
- * Whether `end` of a request that nobody read comes before `close` of its response.
+ * Whether, in this version of Node, `end` of an unread request comes before `close` of its response.
  *
- * Up to Node 26.8, node:http throws an unread body away by `resume()`, which takes one tick more than `close` does.
- * Since 26.9 it reads what is complete and empty at once. The same release completes the destruction of a message
- * within its `end`, which can be seen without asking for private members, and holds for a backport as well.
+ * Up to Node 26.8, node:http drops an unread body by `resume()`, which takes one tick more than `close`. Since 26.9 it
+ * reads a complete, empty body at once. The same change destroys a message within its `end`; that is tested here,
+ * because it needs no private member and also holds for a backport.
  */
 export let endsBeforeClose = false;
 

@@ -18,17 +18,23 @@ import { createRouting, emitMounted } from "./routing.ts";
 import { createServer, type FastCGIServer } from "./server.ts";
 
 /**
- * Answers the one request of an ordinary CGI program on stdin and stdout, and ends the process.
+ * Responds to the one request of a plain CGI program on stdin and stdout, and exits.
  *
- * `console.log()` and `process.stdout.write()` go to stderr from now on, which is the web server's error log: the
- * answer has stdout for itself. `req.url` is the target without SCRIPT_NAME, as the program has its place in the
- * URL; the `mount` option says otherwise. The request's variables are the meta-variables alone; HTTP_PROXY, which is a
- * header field of the client's (httpoxy), is deleted from `process.env`. Errors that no `requestError` listener hears
- * are written to stderr, once.
+ * `console.log()` and `process.stdout.write()` write to stderr from now on, which is the web server's error log,
+ * because stdout is for the response. `req.url` is the request target without SCRIPT_NAME, because that is where the
+ * web server has the program; the option `mount` overrides it. `params` are the meta-variables of the environment
+ * only. HTTP_PROXY, a header field of the client (httpoxy), is deleted from `process.env`. An error of the application
+ * without a `requestError` listener is written to stderr, once.
  *
- * @param options those of the server that matter for a single request
- * @returns a server that does not listen; it emits `request`, `requestError` and `close` as any other
- * @throws TypeError with Node's codes if `app` is no application, or an option is unknown
+ * @param app as for {@link serveFastCGI}
+ * @param options those of a FastCGI server; timeouts and limits of connections do not apply
+ * @returns a server that does not listen; it emits `request`, `clientError`, `requestError` and `close`
+ * @throws TypeError or RangeError with Node's codes if `app` is not an application, or an option is unknown or invalid
+ * @example
+ * ```ts
+ * #!/usr/bin/env node
+ * serveCGI((req, res) => res.end(`You asked for ${req.url}\n`));
+ * ```
  * @see RFC 3875
  */
 export function serveCGI(app: FastCGIRequestListener, options: FastCGIServerOptions = {}): FastCGIServer {
@@ -37,23 +43,23 @@ export function serveCGI(app: FastCGIRequestListener, options: FastCGIServerOpti
   return startCGI(app, options);
 }
 
-/** {@link serveCGI} without a check of its arguments. */
+/** Does what {@link serveCGI} does, with arguments that are checked already. */
 export function startCGI(app: FastCGIRequestListener, options: FastCGIServerOptions): FastCGIServer {
   const server = createServer(options, app);
-  // HTTP clients, and programs that the application starts, take it for their proxy.
+  // HTTP clients and child processes would use it as their proxy.
   delete process.env.HTTP_PROXY;
   const request = new ProcessRequest(() => {
     server.emit("close");
-    // What is open still, a pool of connections for instance, must not keep the web server waiting.
+    // Exits even if something is open, such as a pool of connections: the web server waits for the end of the process.
     setImmediate(() => process.exit(request.appStatus || (process.exitCode ?? 0)));
   });
-  // The caller's next lines may add listeners and routes.
+  // Later, because the caller may add listeners and routes after the call.
   setImmediate(() => start(server, request, options));
   return server;
 }
 
 function start(server: FastCGIServer, request: ProcessRequest, options: FastCGIServerOptions): void {
-  // The system limits the environment.
+  // The system limits the size of the environment.
   const limits = { ...readHeadLimits(options, readOptions(options)), maxPairs: Number.POSITIVE_INFINITY };
   const head = readRequestHead(request.params, limits);
   if (head.problem !== undefined) {
@@ -76,25 +82,25 @@ function belowScript(server: FastCGIServer, head: RequestHead): RequestListener 
   return split && ((req, res) => emitMounted(server, req, res, split));
 }
 
-/** Without CONTENT_LENGTH there is no body (RFC 3875, 4.3.2), unless it came chunked: then it ends with stdin. */
+/** Without CONTENT_LENGTH there is no body (RFC 3875, 4.3.2), unless it was sent chunked: then it ends with stdin. */
 function bodyLength(head: RequestHead): number {
   if (head.contentLength >= 0) return head.contentLength;
   return head.hasTransferEncoding ? Number.POSITIVE_INFINITY : 0;
 }
 
-/** The request that the process was started for. */
+/** The request for which the web server has started the process. */
 class ProcessRequest implements RequestTransport {
   readonly role = Role.RESPONDER;
   readonly params: Buffer = readEnvironment();
   readonly sharesStderr = true;
   consumer: RequestConsumer | undefined = undefined;
   appStatus = 0;
-  /** Bytes of the body that are still to come. */
+  /** Bytes of the body that have not been received. */
   remaining = 0;
   readonly #write: typeof process.stdout.write;
   readonly #onEnd: () => void;
   #queue: Uint8Array[] = [];
-  /** Bytes in `#queue`; summed up at each write they would make many small writes quadratic. */
+  /** Bytes in `#queue`; summing them at each write would make many small writes quadratic. */
   #queuedLength = 0;
   #isReading = false;
   #isOver = false;
@@ -105,7 +111,7 @@ class ProcessRequest implements RequestTransport {
     this.#write = stdout.write.bind(stdout);
     stdout.write = stderr.write.bind(stderr);
     stdout.on("drain", () => this.consumer?.onDrain());
-    // The web server has closed its end: the browser has left.
+    // The web server has closed the pipe, because the client has left.
     stdout.on("error", () => this.#fail());
   }
 
@@ -180,7 +186,7 @@ class ProcessRequest implements RequestTransport {
     process.stdin.resume();
   }
 
-  /** A program must not wait for the end of stdin: the web server need not close it. */
+  /** Counts bytes, because the web server need not close stdin at the end of the body. */
   #onData(chunk: Buffer): void {
     if (this.remaining === 0) return;
     const content = chunk.length > this.remaining ? chunk.subarray(0, this.remaining) : chunk;
@@ -200,7 +206,7 @@ class ProcessRequest implements RequestTransport {
   }
 }
 
-/** The meta-variables as bytes, where the system gives them: Node takes the environment for UTF-8. */
+/** Encodes the meta-variables with their original bytes where possible: `process.env` is decoded as UTF-8. */
 function readEnvironment(): Buffer {
   const pairs: [string, Buffer][] = [];
   for (const entry of readEntries()) {

@@ -69,8 +69,8 @@ export function checkHTTPTarget(options: object): void {
 }
 
 /**
- * Checks the options of `createServer()`. Unknown names are allowed, as in node:http, because frameworks pass options of
- * their own, unless they are similar to an option of ours.
+ * Checks the options of `createServer()`. Unknown names are allowed, as in node:http, because frameworks pass options
+ * of their own, unless they are similar to an option of ours.
  *
  * @throws TypeError with `ERR_INVALID_ARG_VALUE` if a name is misspelt, or with `ERR_INVALID_ARG_TYPE` if `mount`,
  *   `roles` or one of its members has the wrong type

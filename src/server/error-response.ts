@@ -1,11 +1,12 @@
-import { type Server, STATUS_CODES } from "node:http";
+import type { Server } from "node:http";
 import type { HeadProblem, RequestHead } from "../cgi/request-head.ts";
 import { FaultSocket } from "../http/fault-socket.ts";
+import { plainTextResponse } from "../http/plain-text.ts";
 import { emitApart } from "../http/request-failure.ts";
 import type { RequestTransport } from "../http/request-transport.ts";
 import { LimitError, ProtocolError } from "../protocol/errors.ts";
 
-/** Answers a request that no application sees, with a message for the operator. */
+/** Responds to a request that is not passed to the application, with a message for the operator. */
 export function refuse(
   server: Server,
   request: RequestTransport,
@@ -13,16 +14,14 @@ export function refuse(
   problem: HeadProblem,
 ): FaultSocket {
   const { statusCode, message } = problem;
-  const body = `${message}\n`;
   return new FaultSocket(server, request, head, statusCode).end(
-    `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode]}\r\nContent-Type: text/plain; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    plainTextResponse(statusCode, `${message}\n`),
   );
 }
 
 /**
- * Answers a request that cannot be given to an application, as node:http does with one that it cannot parse:
- * `clientError` listeners write the response; without one it is a status without a body.
+ * Rejects a request that cannot be passed to the application, as node:http does if it cannot parse one: `clientError`
+ * listeners write the response; without a listener it is a status without a body.
  *
  * @param name of the request, for the message of the error
  */
@@ -36,7 +35,7 @@ export function reject(
   const { statusCode, message } = problem;
   const ErrorClass = statusCode === 431 ? LimitError : ProtocolError;
   const error = new ErrorClass(`${name}: ${message}`);
-  // 500: the web server's configuration is at fault, not the client.
+  // 500 is due to the configuration of the web server, not to the client: its operator needs the message.
   const socket =
     statusCode === 500
       ? refuse(server, request, head, problem)

@@ -40,8 +40,8 @@ export interface FastCGIServerOptions extends ServerOptions {
   maxRequestsPerConnection?: number | undefined;
   /**
    * Open requests of the server. Further requests get 503. A request whose application reads the body after the
-   * response is open until the body ends. In addition, so many requests may wait for the first byte of a body of unknown
-   * length before the application sees them; beyond it the oldest of them gets 503.
+   * response is open until the body ends. In addition, so many requests may wait for the first byte of a body of
+   * unknown length before the application sees them; beyond it the oldest of them gets 503.
    * @defaultValue 10000
    */
   maxRequests?: number | undefined;
@@ -89,9 +89,9 @@ export interface FastCGIServerOptions extends ServerOptions {
   keepAliveTimeout?: number | undefined;
   /**
    * Time for which the rest of a body is read and dropped after an early response without FCGI_KEEP_CONN, counted from
-   * the moment when the response has left. Each 16,384 bytes of the body extend it by a second, up to `requestTimeout` in
-   * all: so a client that uploads at 130 kbit/s or faster gets its response behind Caddy 2.6, which reads none before it
-   * has written the whole body. Does not apply to a body that the application reads.
+   * the moment when the response has left. Each 16,384 bytes of the body extend it by a second, up to `requestTimeout`
+   * in all: so a client that uploads at 130 kbit/s or faster gets its response behind Caddy 2.6, which reads none
+   * before it has written the whole body. Does not apply to a body that the application reads.
    * @defaultValue 1000
    */
   lingerTimeout?: number | undefined;

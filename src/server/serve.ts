@@ -54,8 +54,8 @@ export type ListeningListener = () => void;
  * Serves an application over FastCGI.
  *
  * Without a target it listens on the socket that the process inherited (descriptor 0 from lighttpd, mod_fcgid, h2o or
- * spawn-fcgi; a socket of systemd), else on `fcgi.sock` in the current folder. In a process that a web server started as
- * a plain CGI program it does not listen, but responds as {@link serveCGI} does.
+ * spawn-fcgi; a socket of systemd), else on `fcgi.sock` in the current folder. In a process that a web server started
+ * as a plain CGI program it does not listen, but responds as {@link serveCGI} does.
  *
  * @param app an Express or Connect application, `koa.callback()`, or any other `(req, res)` listener of node:http
  * @param target where to listen. A host other than loopback has to be given, because FastCGI has no authentication.
@@ -63,8 +63,8 @@ export type ListeningListener = () => void;
  *   instead
  * @param listener called once when the server listens
  * @returns the server, before it listens; it emits `listening`, or `error` if it cannot listen
- * @throws TypeError or RangeError with Node's codes if `app` is not an application, the target is not valid, or an option
- *   is unknown, invalid or without effect
+ * @throws TypeError or RangeError with Node's codes if `app` is not an application, the target is not valid, or an
+ *   option is unknown, invalid or without effect
  * @example
  * ```ts
  * const server = serveFastCGI(express(), { port: 1234, signals: true });
@@ -127,8 +127,8 @@ export function fastcgi(
 /**
  * Serves an application over plain HTTP, for development and tests, by a server of node:http.
  *
- * Unlike that, it listens on the loopback interface by default, and takes `signals`, `shutdownTimeout` and the options of
- * {@link FastCGIListenOptions}.
+ * Unlike that, it listens on the loopback interface by default, and takes `signals`, `shutdownTimeout` and the options
+ * of {@link FastCGIListenOptions}.
  *
  * @param app as for {@link serveFastCGI}; a CGI function as `cgiListener(fn)`
  * @param target where to listen; required

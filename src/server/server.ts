@@ -11,29 +11,35 @@ import { Dispatcher } from "./dispatcher.ts";
 import { type FastCGIServerOptions, readOptions } from "./options.ts";
 import type { FastCGIEventServer, FastCGIServerEvents } from "./server-events.ts";
 
-/** {@link CapturingServer}, which emits what {@link FastCGIServerEvents} lists, with types for it. */
+/** {@link CapturingServer} with the types of {@link FastCGIServerEvents}. */
 const EventServer = CapturingServer as new (options: ServerOptions) => FastCGIEventServer;
 
 /**
- * An `http.Server` whose connections speak FastCGI: it can stand wherever `http.createServer()` stands.
+ * An `http.Server` whose connections speak FastCGI. Replaces `http.createServer()` wherever a server is expected.
  *
- * Events as of `http.Server`, and some beside them: `connection` (socket) before each `request`, with the socket of
- * that request, as one connection to the web server may carry the requests of many clients; `clientError` (error,
- * socket) when a web server breaks the protocol or a limit, after its connection was destroyed, or when one request is
- * at fault: the socket then stands for this request, and what is written to it is its response; without a listener that
- * is 400 or 431 without a body; `requestError` (error, req, res) when an application throws or rejects, after the 500
- * was sent or the answer cut off; without a listener the error is logged. Neither needs a listener.
+ * Its events are those of `http.Server` and `requestError`; {@link FastCGIServerEvents} says what differs. Properties
+ * and methods are those of `http.Server`. `headersTimeout`, `requestTimeout`, `keepAliveTimeout` and `logErrors` may be
+ * changed at any time.
+ *
+ * @example
+ * ```ts
+ * const server = new FastCGIServer({ shutdownTimeout: 5000 }, (req, res) => {
+ *   res.end(`Hello ${req.socket.remoteAddress}\n`);
+ * });
+ * server.on("requestError", (error, req) => console.error(req.url, error));
+ * server.listen("/run/app.sock");
+ * ```
  */
 export class FastCGIServer extends EventServer {
-  /** Whether errors of the application that no `requestError` listener hears are logged; the option's value. */
+  /** Whether errors of the application are logged if `requestError` has no listener. Initially the option's value. */
   logErrors: boolean;
   readonly #owner: Dispatcher;
 
   /**
-   * Takes the arguments of `http.createServer()`.
+   * Creates a server that does not listen yet. The arguments are those of `http.createServer()`.
    *
-   * @throws TypeError or RangeError with Node's codes if an option is wrong or misspelt, or `listener` is no
-   *   application
+   * @throws TypeError or RangeError with Node's codes if an option is invalid or misspelt, or `listener` is not a
+   *   `(req, res)` listener
    */
   constructor(
     options?: FastCGIServerOptions | FastCGIRequestListener | null,
@@ -41,7 +47,7 @@ export class FastCGIServer extends EventServer {
   ) {
     const { options: given, app } = readCreateArguments(options, listener);
     const settings = readOptions(given);
-    // Checks its own options; those that the two have in common are ours to enforce.
+    // Node checks its own options; those that both have are enforced here.
     super(given);
     this.removeAllListeners("connection");
     this.headersTimeout = settings.headersTimeout;
@@ -53,8 +59,10 @@ export class FastCGIServer extends EventServer {
   }
 
   /**
-   * Emits an event. A web server's connection, which `net.Server` or `server.emit("connection", stream)` hands over,
-   * is served instead: listeners of `connection` get the socket of each request, the one that is `req.socket`.
+   * Emits an event. `connection` with a connection of a web server, from `net.Server` or from the caller, is not
+   * emitted: FastCGI is served on that connection. Listeners of `connection` get the socket of each request.
+   *
+   * @returns whether the event had listeners
    */
   override emit<E extends keyof FastCGIServerEvents>(event: E, ...args: FastCGIServerEvents[E]): boolean;
   override emit(event: string | symbol, ...args: unknown[]): boolean;
@@ -66,33 +74,56 @@ export class FastCGIServer extends EventServer {
   }
 
   /**
-   * Listens, as `net.Server.listen()` does, with a few differences: the default host is 127.0.0.1, because FastCGI
-   * has no authentication; without target it takes the socket that the process was given (descriptor 0, systemd),
-   * or makes `fcgi.sock`; the socket file of a dead process is replaced.
+   * Listens, as `net.Server.listen()` does, with three differences. The default host is 127.0.0.1, because FastCGI has
+   * no authentication. Without a target it listens on the socket that the process inherited (descriptor 0, systemd),
+   * or on `fcgi.sock` in the current folder. A socket file whose process has ended is replaced. Also takes the options
+   * of {@link FastCGIListenOptions}.
+   *
+   * Emits `listening`, or `error` if the system refuses.
+   *
+   * @throws TypeError or RangeError with Node's codes if the arguments are not valid
+   * @throws Error with `ERR_SERVER_ALREADY_LISTEN` if the server listens already
    */
   override listen(...args: ListenArguments): this {
     listenOn(this, args, (actual) => Reflect.apply(super.listen, this, actual));
     return this;
   }
 
+  /**
+   * Stops listening and closes idle connections. Open requests finish; after `shutdownTimeout` they are aborted. Emits
+   * `close` when all connections are closed.
+   *
+   * @param callback called with `close`; gets an error with `ERR_SERVER_NOT_RUNNING` if the server does not listen
+   */
   override close(callback?: (error?: Error) => void): this {
     super.close(callback);
     this.#owner?.shutDown();
     return this;
   }
 
-  /** Closes the kept connections that have no request open. */
+  /** Closes the connections without an open request. */
   override closeIdleConnections(): void {
     this.#owner?.closeIdle();
   }
 
-  /** Destroys all connections, the busy ones too. */
+  /** Destroys all connections. Open requests are aborted. */
   override closeAllConnections(): void {
     this.#owner?.destroyAll();
   }
 }
 
-/** Creates a FastCGI server; the arguments are those of `http.createServer()`. */
+/**
+ * Creates a FastCGI server that does not listen yet. The arguments are those of `http.createServer()`.
+ *
+ * @param options of the server, or the listener
+ * @param listener added to the `request` event
+ * @throws TypeError or RangeError with Node's codes if an option is invalid or misspelt, or `listener` is not a
+ *   `(req, res)` listener
+ * @example
+ * ```ts
+ * createServer((req, res) => res.end("Hello\n")).listen(1234);
+ * ```
+ */
 export function createServer(
   options?: FastCGIServerOptions | FastCGIRequestListener | null,
   listener?: FastCGIRequestListener | null,
@@ -100,7 +131,11 @@ export function createServer(
   return new FastCGIServer(options, listener);
 }
 
-/** Takes for options what node:http takes, and refuses what it would take for some by mistake. */
+/**
+ * Returns the arguments of {@link createServer} as options and listener.
+ *
+ * @throws TypeError if the listener is not one, or if an application is passed as options
+ */
 function readCreateArguments(
   options: FastCGIServerOptions | FastCGIRequestListener | null | undefined,
   listener: FastCGIRequestListener | null | undefined,
