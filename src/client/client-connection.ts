@@ -2,38 +2,43 @@ import net, { type Socket } from "node:net";
 import { WebServerConnection } from "../connection/web-server.ts";
 import type { WebServerHandler } from "../connection/web-server-request.ts";
 import { type Address, describeAddress } from "../listen/address.ts";
-import type { ProtocolStatus } from "../protocol/constants.ts";
+import type { InputStreamType, ProtocolStatus } from "../protocol/constants.ts";
 import { ConnectionClosedError, FastCGIError } from "../protocol/errors.ts";
-import type { ClientRequest } from "./client-request.ts";
+import type { ClientRequest, RequestConnection } from "./client-request.ts";
 
 /** Time in ms that an application has to confirm FCGI_ABORT_REQUEST before its connection is destroyed. */
-const ABORT_TIMEOUT_MS = 1000;
+const ABORT_TIMEOUT = 1000;
 
-/** What a {@link ClientConnection} tells its client. */
+/** What a {@link ClientConnection} needs of its pool. */
 export interface ConnectionOwner {
-  /** A request ended: the connection may take another. */
+  /** A request ended and the connection can take another. */
   onRelease(connection: ClientConnection): void;
-  /** The connection is closed; its open requests hear it afterwards. */
+  /** The connection is closed. Its open requests fail after this call. */
   onClose(connection: ClientConnection, error: Error): void;
 }
 
-/** One connection to an application, with the requests open on it. */
-export class ClientConnection implements WebServerHandler<ClientRequest> {
+/**
+ * One connection to an application and the requests that are open on it.
+ *
+ * It is usable until it was closed, took a request without FCGI_KEEP_CONN, or can no longer be trusted (a request
+ * ended before its body was sent, an abort was not confirmed). Unusable connections close after their last request.
+ */
+export class ClientConnection implements WebServerHandler<ClientRequest>, RequestConnection {
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
   readonly #name: string;
   readonly #protocol: WebServerConnection<ClientRequest> = new WebServerConnection(this);
-  /** Requests begun, neither ended nor aborted. */
+  /** Requests that have begun and neither ended nor were aborted, by id. */
   readonly #requests: Map<number, ClientRequest> = new Map();
-  /** Requests whose answer is not read at present: one is enough to stop reading. */
+  /** Requests whose response is not read. The socket is paused while there is one. */
   readonly #stalled: Set<ClientRequest> = new Set();
-  /** Requests aborted and not confirmed: since when. */
+  /** Times of aborts that the application has not confirmed, by request id; the oldest is first. */
   readonly #aborted: Map<number, number> = new Map();
   #begun = 0;
   #isUsable = true;
-  /** Why we closed the connection. */
+  /** Error with which the connection was destroyed by this side. */
   #reason: Error | undefined;
-  /** What the system reported. */
+  /** Error of the socket. */
   #cause: Error | undefined;
   #abortTimer: NodeJS.Timeout | undefined;
   #valuesListener: ((values: Map<string, string>) => void) | undefined;
@@ -53,22 +58,22 @@ export class ClientConnection implements WebServerHandler<ClientRequest> {
     this.#socket.on("close", () => this.#onClose());
   }
 
-  /** Requests whose FCGI_END_REQUEST is still to come. */
+  /** Number of requests without FCGI_END_REQUEST, aborted ones included. */
   get openRequests(): number {
     return this.#protocol.openRequests;
   }
 
-  /** Whether another request may begin here, now or after the present one. */
+  /** Whether another request can begin, now or after the current one. */
   get isUsable(): boolean {
     return this.#isUsable;
   }
 
-  /** Begins a request. */
+  /** Sends the params of a request and attaches it, so that it sends its body. */
   begin(request: ClientRequest): void {
     const socket = this.#socket;
     socket.ref();
     socket.setTimeout(0);
-    // One write for the request and what is there of its body.
+    // One write for the params and the part of the body that is available.
     socket.cork();
     const { requestId, bytes } = this.#protocol.begin(request, request);
     this.#requests.set(requestId, request);
@@ -79,33 +84,35 @@ export class ClientConnection implements WebServerHandler<ClientRequest> {
     socket.uncork();
   }
 
-  /** Writes part of a stream; false while the connection has enough to send. */
-  write(type: 5 | 8, requestId: number, content: Uint8Array): boolean {
+  /** See {@link RequestConnection.write}. */
+  write(type: InputStreamType, requestId: number, content: Uint8Array): boolean {
     this.#socket.cork();
     this.#send(this.#protocol.stream(type, requestId, content));
     this.#socket.uncork();
     return !this.#socket.writableNeedDrain;
   }
 
-  writeEnd(type: 5 | 8, requestId: number): void {
+  /** See {@link RequestConnection.writeEnd}. */
+  writeEnd(type: InputStreamType, requestId: number): void {
     this.#send(this.#protocol.streamEnd(type, requestId));
   }
 
-  /** Stops reading, for all requests of the connection, until {@link resume}: it has one flow control. */
+  /** Stops reading until {@link resume}, for all requests of the connection: FastCGI has no flow control for each. */
   pause(request: ClientRequest): void {
     this.#stalled.add(request);
     this.#socket.pause();
   }
 
+  /** Reads on, if no other request is paused. */
   resume(request: ClientRequest): void {
     if (this.#stalled.delete(request) && this.#stalled.size === 0) this.#socket.resume();
   }
 
-  /** Ends a request before its answer ended; its request hears no more. */
+  /** Sends FCGI_ABORT_REQUEST. No method of the request is called afterwards. */
   abort(request: ClientRequest, requestId: number): void {
     if (!this.#requests.delete(requestId)) return;
     this.resume(request);
-    // On a connection that is to be closed, too: FIN alone could mean that only we have no more to say.
+    // Sent even if the connection is closed next: an application may take FIN for a half-close.
     this.#send(this.#protocol.abort(requestId));
     const isAlone = this.#requests.size === 0;
     if (isAlone && (!request.keepConn || this.#socket.connecting)) {
@@ -113,22 +120,22 @@ export class ClientConnection implements WebServerHandler<ClientRequest> {
       return;
     }
     this.#aborted.set(requestId, performance.now());
-    this.#abortTimer ??= setTimeout(this.#checkAborted, ABORT_TIMEOUT_MS).unref();
+    this.#abortTimer ??= setTimeout(this.#checkAborted, ABORT_TIMEOUT).unref();
   }
 
-  /** Asks for values; the listener hears the first answer. */
+  /** Sends FCGI_GET_VALUES; the listener is called with the result. */
   getValues(names: Iterable<string>, listener: (values: Map<string, string>) => void): void {
     this.#valuesListener = listener;
     this.#send(this.#protocol.getValues(names));
   }
 
-  /** Lets the process end while nothing is asked of the connection, and closes it after a time. */
+  /** Marks the connection idle: it no longer keeps the process alive, and closes after `timeout` ms. */
   idle(timeout: number): void {
     this.#socket.unref();
     this.#socket.setTimeout(timeout);
   }
 
-  /** Closes the connection at once; open requests fail with `error`. */
+  /** Closes the connection immediately; open requests fail with `error`. */
   destroy(error?: Error): void {
     this.#reason ??= error;
     this.#isUsable = false;
@@ -146,7 +153,7 @@ export class ClientConnection implements WebServerHandler<ClientRequest> {
   onEnd(request: ClientRequest, appStatus: number, protocolStatus: ProtocolStatus): void {
     this.#requests.delete(request.requestId);
     this.resume(request);
-    // Where the body was cut short by an early answer, not all applications find the next request.
+    // After an early response the rest of the body is not sent. Not all applications then find the next request.
     if (!request.isBodySent) this.#isUsable = false;
     request.onEnd(appStatus, protocolStatus);
   }
@@ -169,13 +176,13 @@ export class ClientConnection implements WebServerHandler<ClientRequest> {
       this.#protocol.push(chunk);
     } catch (error) {
       this.destroy(error instanceof Error ? error : undefined);
-      // Anything else is a fault of this library's, and not to be taken for the application's.
+      // A bug of this library, not an error of the application.
       if (!(error instanceof FastCGIError)) throw error;
       return;
     }
     if (this.#protocol.endedRequests === ended) return;
     if (this.#isUsable) this.#owner.onRelease(this);
-    // In mid-abort, too: what is not to be used again has nothing to wait for.
+    // Does not wait for the confirmation of aborts: the connection is not used again.
     else if (this.#requests.size === 0) this.destroy();
   }
 
@@ -183,12 +190,12 @@ export class ClientConnection implements WebServerHandler<ClientRequest> {
     for (const request of this.#requests.values()) request.onDrain();
   }
 
-  /** An application that does not confirm an abort gets no further request; its others may end. */
+  /** Stops using a connection whose application does not confirm aborts. Its other requests continue. */
   readonly #checkAborted = (): void => {
     this.#abortTimer = undefined;
     const [oldest] = this.#aborted.values();
     if (oldest === undefined) return;
-    const left = oldest + ABORT_TIMEOUT_MS - performance.now();
+    const left = oldest + ABORT_TIMEOUT - performance.now();
     if (left > 0) {
       this.#abortTimer = setTimeout(this.#checkAborted, left).unref();
       return;
@@ -201,7 +208,7 @@ export class ClientConnection implements WebServerHandler<ClientRequest> {
     this.#isUsable = false;
     clearTimeout(this.#abortTimer);
     const cause = this.#cause;
-    const what = cause ? `failed: ${cause.message}` : "was closed before the answer was complete";
+    const what = cause ? `failed: ${cause.message}` : "was closed before the response was complete";
     const error = this.#reason ?? new ConnectionClosedError(`connection to ${this.#name} ${what}`, { cause });
     this.#owner.onClose(this, error);
     const requests = [...this.#requests];

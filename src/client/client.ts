@@ -3,57 +3,46 @@ import { type FastCGITarget, readConnectTarget } from "../listen/address.ts";
 import { argumentError } from "../listen/argument-error.ts";
 import { ValueName } from "../protocol/constants.ts";
 import { ConnectionClosedError } from "../protocol/errors.ts";
+import { CLIENT_OPTIONS, type FastCGIClientOptions } from "./client-options.ts";
 import { ClientRequest } from "./client-request.ts";
-import { ConnectionPool, type PoolOptions } from "./connection-pool.ts";
+import { ConnectionPool } from "./connection-pool.ts";
 import type { ResponseReceiver } from "./incoming-response.ts";
-import { checkOptions, type OptionKinds } from "./option-kinds.ts";
+import { checkOptions } from "./option-kinds.ts";
 import type { RequestOptions, RequestParams } from "./request-options.ts";
-import { FastCGIResponse, type RawFastCGIResponse } from "./response.ts";
-
-/** Options of a {@link FastCGIClient}. */
-export interface FastCGIClientOptions extends PoolOptions {
-  /**
-   * Whether connections are kept and used again (FCGI_KEEP_CONN). Not the default, because an application that
-   * serves one connection at a time (a php-fpm worker, most programs with libfcgi) serves nobody else while
-   * one is kept.
-   *
-   * @defaultValue false
-   */
-  keepConn?: boolean | undefined;
-  /** Time in ms without progress until an answer begins; 0 for none. @defaultValue 0 */
-  headersTimeout?: number | undefined;
-  /** Largest length of a response head in bytes. @defaultValue 65536 */
-  maxHeaderSize?: number | undefined;
-}
-
-/** The options of a client, for functions that pass them on. */
-export const CLIENT_OPTIONS: OptionKinds<FastCGIClientOptions> = {
-  keepConn: "boolean",
-  headersTimeout: "time",
-  maxHeaderSize: "length",
-  multiplex: "boolean",
-  maxConnections: "count",
-  maxWaitingRequests: "count",
-  keepAliveTimeout: "time",
-};
+import { type FastCGIResponse, ParsedResponse, type RawFastCGIResponse } from "./response.ts";
 
 /**
- * Sends requests to a FastCGI application, as a web server does.
+ * Sends requests to a FastCGI application, as a web server does. Errors of its methods are rejections.
  *
- * Bodies stream both ways, and no faster than the slower side: memory is bounded by about 64 KiB for each
- * stream. Kept connections do not keep the process alive.
+ * Bodies are streamed in both directions with backpressure: about 64 KiB are buffered per stream. Idle connections
+ * do not keep the process alive.
  *
- * A request without a body, with an idempotent method, is sent a second time if it went to a kept connection
- * that the application closed at that moment without a record for it; never after `close()` or `destroy()`.
+ * A request is sent a second time if its kept connection was closed before a record of the response arrived, its
+ * method is idempotent and it has no body; never after `close()` or `destroy()`.
  *
- * A listener on a stream of an answer that throws destroys that stream; other requests go on, and the exception
- * becomes an `uncaughtException`.
+ * An exception of a listener on a stream of a response destroys that stream and becomes an `uncaughtException`.
+ * Other requests are not affected.
+ *
+ * @example
+ * ```ts
+ * const client = new FastCGIClient(9000);
+ * const response = await client.request({ REQUEST_METHOD: "GET", REQUEST_URI: "/", SCRIPT_NAME: "/" });
+ * console.log(response.statusCode, response.headers["content-type"]);
+ * for await (const chunk of response.body) process.stdout.write(chunk);
+ * await client.close();
+ * ```
+ * @see FastCGI 1.0, section 3
  */
 export class FastCGIClient {
   readonly #options: FastCGIClientOptions;
   readonly #pool: ConnectionPool;
 
-  /** @throws RangeError or TypeError, with a code of Node's, on a target or an option that is none */
+  /**
+   * Opens no connection yet.
+   *
+   * @param target where the application listens
+   * @throws TypeError or RangeError, with one of Node's codes, on a wrong target or option
+   */
   constructor(target: FastCGITarget, options: FastCGIClientOptions = {}) {
     checkOptions("FastCGIClient", options, CLIENT_OPTIONS);
     this.#options = options;
@@ -61,28 +50,41 @@ export class FastCGIClient {
   }
 
   /**
-   * Sends a request; resolves as soon as the head of the answer is here.
-   *
-   * Rejects with a subclass of `FastCGIError`: `RequestAbortedError`, `ConnectionClosedError` (an error of the
-   * socket is its `cause`), `RequestRefusedError`, `ProtocolError`, `ResponseError` (the head is malformed),
-   * `TimeoutError` or `LimitError` (too many requests are queued); with TypeError or RangeError on wrong params or
-   * options.
+   * Sends a request. Resolves when the head of the response is complete; its body is a stream.
    *
    * @param params the meta-variables, for instance REQUEST_METHOD and REQUEST_URI
+   * @throws TypeError or RangeError on wrong params or options
+   * @throws RequestAbortedError, ConnectionClosedError (an error of the socket is its `cause`),
+   *   RequestRefusedError, ProtocolError, ResponseError if the head is malformed, TimeoutError, or LimitError if too
+   *   many requests are queued
+   * @example
+   * ```ts
+   * const params = { REQUEST_METHOD: "POST", REQUEST_URI: "/", CONTENT_LENGTH: "5" };
+   * const { statusCode, body } = await client.request(params, { body: "hello", signal: AbortSignal.timeout(1000) });
+   * ```
    */
   request(params: RequestParams, options: RequestOptions = {}): Promise<FastCGIResponse> {
     return new Promise((resolve, reject) => {
+      const { maxHeaderSize } = this.#options;
       this.#start(params, options, {
-        parser: new CGIHeadParser(
-          this.#options.maxHeaderSize === undefined ? {} : { maxHeadLength: this.#options.maxHeaderSize },
-        ),
-        onHead: (head, streams) => resolve(new FastCGIResponse(head, streams)),
+        parser: new CGIHeadParser(maxHeaderSize === undefined ? {} : { maxHeadLength: maxHeaderSize }),
+        onHead: (head, streams) => resolve(new ParsedResponse(head, streams)),
         onError: reject,
       });
     });
   }
 
-  /** Sends a request like {@link request}; resolves at the first sign of an answer, which is not parsed. */
+  /**
+   * Sends a request and does not parse its response. Resolves with the first record of the response.
+   *
+   * @throws the errors of {@link request}, except ResponseError
+   * @example
+   * ```ts
+   * const { stdout, ended } = await client.requestRaw({ REQUEST_METHOD: "GET", REQUEST_URI: "/" });
+   * stdout.pipe(process.stdout);
+   * console.log((await ended).appStatus);
+   * ```
+   */
   requestRaw(params: RequestParams, options: RequestOptions = {}): Promise<RawFastCGIResponse> {
     return new Promise((resolve, reject) => {
       this.#start(params, options, { onStart: resolve, onError: reject });
@@ -90,11 +92,19 @@ export class FastCGIClient {
   }
 
   /**
-   * Asks the application for values, on a connection of its own.
+   * Asks the application for variables with FCGI_GET_VALUES, on a connection that is closed afterwards.
    *
-   * @param names defaults to the three of the specification: FCGI_MAX_CONNS, FCGI_MAX_REQS, FCGI_MPXS_CONNS
-   * @param timeout time in ms for the whole question; 0 for none
-   * @returns the values that the application knows; numbers as decimal digits
+   * @param names default: the three of the specification, see {@link ValueName}
+   * @param timeout time in ms until the response; 0 for no limit
+   * @returns the variables that the application knows, numbers as decimal digits; empty if it does not know
+   *   FCGI_GET_VALUES
+   * @throws TypeError or RangeError on wrong arguments, TimeoutError, ConnectionClosedError or
+   *   ProtocolError
+   * @example
+   * ```ts
+   * const values = await client.getValues();
+   * console.log(values.get("FCGI_MPXS_CONNS")); // "1"
+   * ```
    * @see FastCGI 1.0, section 4.1
    */
   getValues(
@@ -111,15 +121,28 @@ export class FastCGIClient {
   }
 
   /**
-   * Lets the requests that were made end, refuses others, and closes the connections.
+   * Closes the client gracefully: running and queued requests complete, new ones are rejected with a
+   * `ConnectionClosedError`.
    *
    * @returns resolves when the last connection is closed
+   * @example
+   * ```ts
+   * await client.close();
+   * ```
    */
   close(): Promise<void> {
     return this.#pool.close();
   }
 
-  /** Closes all connections at once; requests that are open or wait fail with `error`. */
+  /**
+   * Closes all connections immediately. Running and queued requests fail with `error`.
+   *
+   * @param error default: a ConnectionClosedError
+   * @example
+   * ```ts
+   * client.destroy();
+   * ```
+   */
   destroy(error: Error = new ConnectionClosedError("the FastCGI client was destroyed")): void {
     this.#pool.destroy(error);
   }

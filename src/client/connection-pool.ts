@@ -2,52 +2,36 @@ import { type Address, describeAddress } from "../listen/address.ts";
 import { ValueName } from "../protocol/constants.ts";
 import { ConnectionClosedError, LimitError, TimeoutError } from "../protocol/errors.ts";
 import { ClientConnection, type ConnectionOwner } from "./client-connection.ts";
+import type { FastCGIClientOptions } from "./client-options.ts";
 import type { ClientRequest, RequestOwner } from "./client-request.ts";
 
-/** Requests that we have open at once on one multiplexed connection, whatever the application allows. */
+/** Requests that are open at once on a connection, however many the application allows. */
 const MAX_MULTIPLEXED = 100;
 
-/** How connections are shared and kept. */
-export interface PoolOptions {
-  /**
-   * Whether several requests share a connection where the application says that it allows it: it is asked once,
-   * by FCGI_GET_VALUES, before the first request. Connections are kept then. They have one flow control: an
-   * answer that is read slowly slows down its neighbours.
-   *
-   * @defaultValue false
-   */
-  multiplex?: boolean | undefined;
-  /** Connections at once; requests beyond wait for their turn. @defaultValue 100 */
-  maxConnections?: number | undefined;
-  /**
-   * Requests that may wait for a connection; one beyond is refused with `ERR_FCGI_LIMIT`.
-   *
-   * @defaultValue 10000
-   */
-  maxWaitingRequests?: number | undefined;
-  /** Time in ms after which a kept connection without a request is closed; 0 for never. @defaultValue 10000 */
-  keepAliveTimeout?: number | undefined;
-}
-
-/** The connections to one application, and the requests that wait for one. */
+/**
+ * The connections to one application, and the queue of requests for which there is none.
+ *
+ * With `multiplex`, all requests are queued until the application responded to FCGI_GET_VALUES. Requests are
+ * dispatched to the connection that was idle last, to one that they may share, or to a new one, in this order.
+ */
 export class ConnectionPool implements ConnectionOwner, RequestOwner {
   readonly #target: Address;
   readonly #keepAliveTimeout: number;
   readonly #maxQueued: number;
   readonly #connections: Set<ClientConnection> = new Set();
-  /** Connections without a request, the one used last at the end. */
+  /** Connections without a request; the one that was used last is at the end. */
   readonly #idle: Set<ClientConnection> = new Set();
   readonly #queue: Set<ClientRequest> = new Set();
-  /** Connections of {@link getValues}. */
-  readonly #questions: Set<ClientConnection> = new Set();
+  /** Connections of {@link getValues}; they do not count towards `maxConnections`. */
+  readonly #valueConnections: Set<ClientConnection> = new Set();
   readonly #onClosed: (() => void)[] = [];
   #maxConnections: number;
-  /** Requests at once on a connection; undefined until the application was asked. */
+  /** Requests at once on a connection; undefined until the application responded to FCGI_GET_VALUES. */
   #perConnection: number | undefined;
-  #isAsking = false;
+  #hasAsked = false;
   #isClosed = false;
 
-  constructor(target: Address, options: PoolOptions) {
+  constructor(target: Address, options: FastCGIClientOptions) {
     this.#target = target;
     this.#keepAliveTimeout = options.keepAliveTimeout ?? 10000;
     this.#maxConnections = options.maxConnections ?? 100;
@@ -55,7 +39,7 @@ export class ConnectionPool implements ConnectionOwner, RequestOwner {
     if (!options.multiplex) this.#perConnection = 1;
   }
 
-  /** Sends a request as soon as a connection is there for it. */
+  /** Sends a request, or queues it. */
   submit(request: ClientRequest): void {
     if (this.#isClosed) {
       request.abort(closedError());
@@ -65,7 +49,7 @@ export class ConnectionPool implements ConnectionOwner, RequestOwner {
     this.#dispatch(request, this.#idleConnection() ?? this.#sharedConnection(request));
   }
 
-  /** Sends a request again, on a new connection, unless the client is closed. */
+  /** Sends a request again, on a new connection. */
   onStale(request: ClientRequest): boolean {
     if (this.#isClosed) return false;
     this.#dispatch(request, undefined);
@@ -80,7 +64,7 @@ export class ConnectionPool implements ConnectionOwner, RequestOwner {
   onRelease(connection: ClientConnection): void {
     for (const request of this.#queue) {
       if (connection.openRequests >= this.#perConnection! || !connection.isUsable) return;
-      // The application would close the connection after this one, under its neighbours.
+      // The application closes the connection after a request without FCGI_KEEP_CONN, and with it the others.
       if (connection.openRequests > 0 && !request.keepConn) continue;
       this.#queue.delete(request);
       connection.begin(request);
@@ -101,7 +85,7 @@ export class ConnectionPool implements ConnectionOwner, RequestOwner {
     this.#checkClosed();
   }
 
-  /** Refuses further requests and closes what is idle; resolves when the last request ended. */
+  /** Rejects new requests and closes idle connections; resolves when the last connection is closed. */
   close(): Promise<void> {
     this.#isClosed = true;
     for (const connection of this.#idle) connection.destroy();
@@ -111,41 +95,42 @@ export class ConnectionPool implements ConnectionOwner, RequestOwner {
     });
   }
 
+  /** Closes all connections; running and queued requests fail with `error`. */
   destroy(error: Error): void {
     this.#isClosed = true;
     for (const request of this.#queue) request.abort(error);
-    for (const connection of [...this.#connections, ...this.#questions]) connection.destroy(error);
+    for (const connection of [...this.#connections, ...this.#valueConnections]) connection.destroy(error);
   }
 
-  /** Asks the application for values, on a connection of its own. */
+  /** Sends FCGI_GET_VALUES on a new connection, which is closed afterwards. */
   getValues(names: Iterable<string>, timeout: number): Promise<Map<string, string>> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) throw closedError();
-      const question = Array.from(names);
+      const nameList = Array.from(names);
       let timer: NodeJS.Timeout | undefined;
       const connection = new ClientConnection(this.#target, {
         onRelease: () => {},
         onClose: (_, error) => {
           clearTimeout(timer);
-          this.#questions.delete(connection);
+          this.#valueConnections.delete(connection);
           reject(error);
           this.#checkClosed();
         },
       });
-      this.#questions.add(connection);
+      this.#valueConnections.add(connection);
       if (timeout > 0) {
         timer = setTimeout(() => {
-          const message = `${describeAddress(this.#target)} did not answer FCGI_GET_VALUES within ${timeout} ms`;
+          const message = `${describeAddress(this.#target)} did not respond to FCGI_GET_VALUES within ${timeout} ms`;
           connection.destroy(new TimeoutError(message));
         }, timeout);
       }
       try {
-        connection.getValues(question, (values) => {
+        connection.getValues(nameList, (values) => {
           resolve(values);
           connection.destroy();
         });
       } catch (error) {
-        // Names that do not fit into a record.
+        // The names are too long for a record.
         connection.destroy();
         throw error;
       }
@@ -164,7 +149,7 @@ export class ConnectionPool implements ConnectionOwner, RequestOwner {
   }
 
   #idleConnection(): ClientConnection | undefined {
-    // The one used last: it is the least likely to be stale, and the others get their time-out.
+    // The one that was used last: it is the least likely to be stale, and the others reach keepAliveTimeout.
     let last: ClientConnection | undefined;
     for (const connection of this.#idle) if (connection.isUsable) last = connection;
     return last;
@@ -196,10 +181,10 @@ export class ConnectionPool implements ConnectionOwner, RequestOwner {
   }
 
   #ask(): void {
-    if (this.#isAsking) return;
-    this.#isAsking = true;
+    if (this.#hasAsked) return;
+    this.#hasAsked = true;
     this.getValues(Object.values(ValueName), 1000)
-      // An application that does not answer does not multiplex; if it is not there, the requests find out.
+      // An application that does not respond is taken not to multiplex. Connection errors are left to the requests.
       .catch(() => new Map<string, string>())
       .then((values) => {
         const isAllowed = values.get(ValueName.MPXS_CONNS) === "1";
@@ -212,12 +197,12 @@ export class ConnectionPool implements ConnectionOwner, RequestOwner {
 
   #checkClosed(): void {
     if (!this.#isClosed) return;
-    if (this.#connections.size + this.#questions.size + this.#queue.size > 0) return;
+    if (this.#connections.size + this.#valueConnections.size + this.#queue.size > 0) return;
     for (const resolve of this.#onClosed.splice(0)) resolve();
   }
 }
 
-/** Reads a number that an application gave, no larger than our own; what is no number from 1 says nothing. */
+/** Reads a value of an application; returns `most` if it is larger, or no integer from 1. */
 function readCount(text: string | undefined, most: number): number {
   return text !== undefined && /^0*[1-9]\d*$/.test(text) ? Math.min(Number(text), most) : most;
 }
@@ -227,5 +212,5 @@ function closedError(): ConnectionClosedError {
 }
 
 function limitError(most: number): LimitError {
-  return new LimitError(`more than ${most} requests wait for a connection (maxWaitingRequests)`);
+  return new LimitError(`more than ${most} requests are queued (maxWaitingRequests)`);
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { SiteOptions } from "../cgi/request-params.ts";
 import { argumentError, describeValue } from "../listen/argument-error.ts";
-import { CLIENT_OPTIONS, type FastCGIClientOptions } from "./client.ts";
+import { CLIENT_OPTIONS, type FastCGIClientOptions } from "./client-options.ts";
 import { checkOptions, type OptionKinds } from "./option-kinds.ts";
 
 /** Options of {@link createGateway}: those of its client, and what follows. */

@@ -1,19 +1,21 @@
 import type { CGIHead, CGIHeadParser } from "../cgi/cgi-head.ts";
 import { ProtocolStatus } from "../protocol/constants.ts";
 import { RequestRefusedError } from "../protocol/errors.ts";
-import { ErrorOutput, OutputStream, type RawFastCGIResponse, type RequestEnd } from "./response.ts";
+import type { EndRequestBody } from "../protocol/record-body.ts";
+import type { RawFastCGIResponse } from "./response.ts";
+import { ErrorOutput, OutputStream } from "./response-stream.ts";
 
-/** Who an answer is for: with its head parsed, or as it is. */
+/** Receives one response: with its head parsed if there is a parser, otherwise raw. Called exactly once. */
 export type ResponseReceiver = { onError(error: Error): void } & (
   | { readonly parser: CGIHeadParser; onHead(head: CGIHead, streams: RawFastCGIResponse): void }
   | { readonly parser?: undefined; onStart(streams: RawFastCGIResponse): void }
 );
 
-/** What an answer asks of its request. */
+/** Flow control of a response. */
 export interface ResponseFlow {
-  /** The reader wants more. */
+  /** Called when the reader takes content again, after `addStdout()` returned false. */
   resume(): void;
-  /** The reader gave up. */
+  /** Called when FCGI_STDOUT is destroyed, also after its end. */
   abandon(): void;
 }
 
@@ -23,13 +25,18 @@ const REFUSALS: Record<Exclude<ProtocolStatus, 0>, string> = {
   [ProtocolStatus.UNKNOWN_ROLE]: "it does not know the role (UNKNOWN_ROLE)",
 };
 
-/** The answer to one request on its way to the reader: cut into head and body, delivered once. */
+/**
+ * The response to one request while it arrives.
+ *
+ * It is delivered to its receiver when its head is complete, or when its first byte arrives if it is raw. Errors
+ * before that go to the receiver, later ones to the streams.
+ */
 export class IncomingResponse {
   readonly #receiver: ResponseReceiver;
   readonly #stdout: OutputStream;
   readonly #stderr: ErrorOutput = new ErrorOutput();
-  readonly #ended: Promise<RequestEnd>;
-  #resolveEnded!: (end: RequestEnd) => void;
+  readonly #ended: Promise<EndRequestBody>;
+  #resolveEnded!: (end: EndRequestBody) => void;
   #rejectEnded!: (error: Error) => void;
   #isDelivered = false;
 
@@ -46,15 +53,15 @@ export class IncomingResponse {
     this.#ended.catch(() => {});
   }
 
-  /** Whether the receiver has the answer, so that errors now come by its streams. */
+  /** Whether the receiver was called. */
   get isDelivered(): boolean {
     return this.#isDelivered;
   }
 
   /**
-   * Takes part of FCGI_STDOUT; false if the reader has enough for now.
+   * Adds content of FCGI_STDOUT; returns false if the reader has enough for now.
    *
-   * @throws ResponseError on a malformed head
+   * @throws ResponseError if the head is malformed
    */
   addStdout(content: Buffer): boolean {
     const receiver = this.#receiver;
@@ -71,20 +78,18 @@ export class IncomingResponse {
     return this.#stdout.add(body);
   }
 
+  /** Adds content of FCGI_STDERR. */
   addStderr(content: Buffer): void {
     this.#stderr.add(content);
     this.#deliverRaw();
   }
 
-  /** FCGI_END_REQUEST came. */
-  end(end: RequestEnd): void {
-    if (end.protocolStatus !== ProtocolStatus.REQUEST_COMPLETE) {
-      const why = REFUSALS[end.protocolStatus];
-      this.fail(
-        new RequestRefusedError(`application refused the request: ${why}`, {
-          protocolStatus: end.protocolStatus,
-        }),
-      );
+  /** Ends the response with FCGI_END_REQUEST. */
+  end(end: EndRequestBody): void {
+    const { protocolStatus } = end;
+    if (protocolStatus !== ProtocolStatus.REQUEST_COMPLETE) {
+      const message = `application refused the request: ${REFUSALS[protocolStatus]}`;
+      this.fail(new RequestRefusedError(message, { protocolStatus }));
       return;
     }
     this.#deliverRaw();
@@ -97,7 +102,7 @@ export class IncomingResponse {
     this.#stdout.end();
   }
 
-  /** The request ended before its answer did. */
+  /** Ends the response before it is complete. */
   fail(error: Error): void {
     this.#rejectEnded(error);
     this.#stderr.end();
