@@ -1,37 +1,43 @@
 import type { IncomingMessage } from "node:http";
 import { HOP_BY_HOP_FIELDS } from "./hop-by-hop.ts";
 
-/** One meta-variable: bytes as Latin-1, one character per byte. A name can occur several times. */
+/** One meta-variable; the value is Latin-1, one character per byte. Names may repeat. */
 export type Param = readonly [name: string, value: string];
 
-/** The part of a request that is read here. Express and Connect keep the whole target in `originalUrl`. */
+/**
+ * The part of an `IncomingMessage` from which meta-variables are made. Express and Connect keep the whole target in
+ * `originalUrl`.
+ */
 export interface MountedRequest
   extends Pick<IncomingMessage, "method" | "url" | "httpVersion" | "headers" | "rawHeaders" | "socket"> {
   readonly originalUrl?: string;
   readonly baseUrl?: string;
 }
 
-/** What the meta-variables tell of the site, beyond the request itself. */
+/** Options for the meta-variables of a request. */
 export interface SiteOptions {
   /**
-   * Folder of the scripts on the application's machine, for PHP and the like. The request's path is cut
-   * after its first segment that ends in `.php`: up to there it is SCRIPT_NAME, and SCRIPT_FILENAME below this
-   * folder; the rest is PATH_INFO. A path without such a segment stands for `index.php` in its folder.
+   * Folder of the scripts on the machine of the application, for PHP. The path of a request is split after its first
+   * segment that ends in `.php`: SCRIPT_NAME is the first part, SCRIPT_FILENAME that part below the folder, PATH_INFO
+   * the rest. A path without such a segment stands for `index.php` in its folder.
    */
-  documentRoot?: string;
-  /** The one script that answers all requests (a front controller), as an absolute path. */
-  scriptFilename?: string;
+  documentRoot?: string | undefined;
+  /** Absolute path of one script for all requests (a front controller). */
+  scriptFilename?: string | undefined;
   /**
-   * Whether the request came over TLS, for gateways behind something that ends TLS.
+   * Whether requests arrive over TLS, for gateways behind a proxy that terminates TLS.
    *
-   * @defaultValue whether the request's socket is a TLS socket
+   * @defaultValue whether the socket of the request is a TLS socket
    */
-  https?: boolean;
-  /** Further meta-variables, or others in place of the gateway's. `undefined` leaves one out. */
-  params?: ExtraParams | ((req: MountedRequest) => ExtraParams);
+  https?: boolean | undefined;
+  /**
+   * Additional meta-variables, as an object or as a function of the request. They replace variables of the same name;
+   * `undefined` removes one.
+   */
+  params?: ExtraParams | ((req: MountedRequest) => ExtraParams) | undefined;
 }
 
-/** Meta-variables by name; strings are sent as UTF-8. */
+/** Meta-variables by name. Strings are sent as UTF-8. */
 export type ExtraParams = Readonly<Record<string, string | undefined>>;
 
 /** Fields with a variable of another name, and `Proxy`, which programs take for HTTP_PROXY (httpoxy). */

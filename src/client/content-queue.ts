@@ -1,26 +1,28 @@
-/** Smaller pieces are put together; larger ones are kept as views of the chunk that they arrived in. */
+/** Pieces below this length are copied together; others are kept as views of the chunk that they arrived in. */
 const SMALL_LENGTH = 4096;
+/** Length of the Buffer that small pieces are copied to. */
 const ROOM_LENGTH = 8192;
 
 /**
- * Content of a stream that waits for its reader.
+ * Buffered content of a stream, in pieces.
  *
- * An application may send its output byte by byte. Each Buffer costs some 150 bytes, so that small pieces are
- * copied together: memory is then in proportion to {@link length}.
+ * Each Buffer costs some 150 bytes. Small pieces are therefore copied together: an application may send its output
+ * byte by byte, and memory has to stay proportional to {@link length}.
  */
 export class ContentQueue {
   readonly #pieces: Buffer[] = [];
-  /** The last piece, while it is small: itself, or in `#room`. */
+  /** The last piece, if it is small and alone. With a second small one it moves to `#room`. */
   #small: Buffer | undefined;
   #room: Buffer | undefined;
   #roomLength = 0;
   #length = 0;
 
-  /** Bytes that wait. */
+  /** Buffered bytes. */
   get length(): number {
     return this.#length;
   }
 
+  /** Appends content. */
   add(content: Buffer): void {
     this.#length += content.length;
     if (content.length >= SMALL_LENGTH) {
@@ -43,7 +45,7 @@ export class ContentQueue {
     this.#roomLength += content.length;
   }
 
-  /** Returns the first piece. */
+  /** Removes and returns the first piece. */
   take(): Buffer | undefined {
     if (this.#pieces.length === 0) this.#seal();
     const piece = this.#pieces.shift();
@@ -51,6 +53,7 @@ export class ContentQueue {
     return piece;
   }
 
+  /** Drops all content. */
   clear(): void {
     this.#seal();
     this.#pieces.length = 0;
@@ -65,7 +68,7 @@ export class ContentQueue {
   }
 }
 
-/** Copies a small part of a large chunk, which would else be held as long as its part waits for a reader. */
+/** Copies a small part of a large chunk, which the part would retain. */
 function compact(content: Buffer): Buffer {
   return content.length * 4 < content.buffer.byteLength ? Buffer.from(content) : content;
 }

@@ -3,7 +3,7 @@ import { finished } from "node:stream/promises";
 import type { MountedRequest } from "../cgi/request-params.ts";
 import { http2Stream } from "./http2-stream.ts";
 
-/** Whether a request has a body, or may have one: over HTTP/2 its length need not be announced. */
+/** Whether a request has a body. Over HTTP/2 it need not have a Content-Length. */
 export function hasBody(req: IncomingMessage): boolean {
   if (req.headers["transfer-encoding"] !== undefined) return true;
   const length = req.headers["content-length"];
@@ -12,10 +12,10 @@ export function hasBody(req: IncomingMessage): boolean {
 }
 
 /**
- * Reads a whole body of unknown length.
+ * Reads a body of unknown length into memory.
  *
- * @returns undefined if it is longer than `most`: the rest is then not read
- * @throws Error if the client broke it off
+ * @returns undefined if it is longer than `most` bytes; the rest is then not read
+ * @throws Error if the client aborted it
  */
 export async function readBody(req: IncomingMessage, most: number): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
@@ -39,7 +39,7 @@ export async function readBody(req: IncomingMessage, most: number): Promise<Buff
   return Buffer.concat(chunks);
 }
 
-/** Returns a request as it would be with a body of this length, or without any. */
+/** Returns a copy of a request with a body of `length` bytes, or without a body. */
 export function withLength(req: MountedRequest, length: number | undefined): MountedRequest {
   const { "content-length": _, "transfer-encoding": __, ...headers } = req.headers;
   if (length === undefined) delete headers["content-type"];

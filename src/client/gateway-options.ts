@@ -4,32 +4,37 @@ import { argumentError, describeValue } from "../listen/argument-error.ts";
 import { CLIENT_OPTIONS, type FastCGIClientOptions } from "./client-options.ts";
 import { checkOptions, type OptionKinds } from "./option-kinds.ts";
 
-/** Options of {@link createGateway}: those of its client, and what follows. */
-export interface GatewayOptions extends SiteOptions, FastCGIClientOptions {
+/** Options of `createGateway()` with a {@link FastCGIClient} as its target, which has the options of a client. */
+export interface ForwardingOptions extends SiteOptions {
   /**
-   * Time in ms without progress until an answer begins: 504 then; 0 for none.
-   *
-   * @defaultValue 60000
-   */
-  headersTimeout?: number | undefined;
-  /**
-   * What is held of a body of unknown length in bytes, for scripts (`documentRoot`, `scriptFilename`): they read
-   * no further than CONTENT_LENGTH says. A longer body is answered with 411. Other programs get such bodies as
-   * they come.
+   * Bytes of a body of unknown length (chunked, or HTTP/2 without Content-Length) that are buffered for a script
+   * (`documentRoot`, `scriptFilename`), because scripts read no further than CONTENT_LENGTH. The response to a longer
+   * body is 411. Other applications get such bodies as a stream, without CONTENT_LENGTH.
    *
    * @defaultValue 65536
    */
   maxHeldBody?: number | undefined;
   /**
-   * Hears why a request was not answered, or not to the end; also what a `params` function threw, which is
-   * answered with 500. What it throws itself becomes an `uncaughtException`.
+   * Called with the reason when a request gets an error response or its response is cut off, and with exceptions of a
+   * `params` function. An exception of `onError` itself becomes an `uncaughtException`.
    */
   onError?: ((error: Error, req: IncomingMessage) => void) | undefined;
   /**
-   * Hears FCGI_STDERR, as it comes. Without it, it is dropped. What it throws becomes an `uncaughtException`; the
-   * request goes on.
+   * Called with FCGI_STDERR as it arrives; without it, FCGI_STDERR is dropped. An exception becomes an
+   * `uncaughtException`; the request goes on.
    */
   onStderr?: ((chunk: Buffer, req: IncomingMessage) => void) | undefined;
+}
+
+/** Options of `createGateway()` with an address as its target. */
+export interface GatewayOptions extends ForwardingOptions, FastCGIClientOptions {
+  /**
+   * Time without progress, in ms, until the head of a response is complete; 0 for no limit. The response is then
+   * 504.
+   *
+   * @defaultValue 60000
+   */
+  headersTimeout?: number | undefined;
 }
 
 const OPTIONS: OptionKinds<GatewayOptions> = {
@@ -46,8 +51,8 @@ const OPTIONS: OptionKinds<GatewayOptions> = {
 /**
  * Checks the options of a gateway.
  *
- * @param hasClient whether the target is a client: options of one would be ignored
- * @throws TypeError or RangeError, with a code of Node's
+ * @param hasClient whether the target is a client, so that options of a client would be ignored
+ * @throws TypeError or RangeError, with one of Node's codes
  */
 export function checkGatewayOptions(options: GatewayOptions, hasClient: boolean): void {
   checkOptions("createGateway", options, OPTIONS);
@@ -63,10 +68,26 @@ export function checkGatewayOptions(options: GatewayOptions, hasClient: boolean)
   }
 }
 
+/** Returns the options of the client of a gateway. */
+export function clientOptions(options: GatewayOptions): FastCGIClientOptions {
+  const { keepConn, multiplex, maxConnections, maxWaitingRequests, keepAliveTimeout, maxHeaderSize } =
+    options;
+  const { headersTimeout = 60000 } = options;
+  return {
+    keepConn,
+    multiplex,
+    maxConnections,
+    maxWaitingRequests,
+    keepAliveTimeout,
+    maxHeaderSize,
+    headersTimeout,
+  };
+}
+
 /**
- * Checks further meta-variables, as options or as a function of the caller's returned them.
+ * Checks additional meta-variables: those of the options, or those that a function of the caller returned.
  *
- * @throws TypeError `ERR_INVALID_ARG_TYPE`
+ * @throws TypeError with `ERR_INVALID_ARG_TYPE`
  */
 export function checkParams(params: unknown): void {
   const isRecord = typeof params === "object" && params !== null && !("then" in params);

@@ -8,16 +8,16 @@ import type { FastCGIResponse } from "./response.ts";
 
 const NO_BYTES = Buffer.alloc(0);
 
-/** Whether HTTP allows the answer no body, whatever the application sends. */
+/** Whether HTTP allows no body in the response, whatever the application sends. */
 export function isBodiless(req: IncomingMessage, { statusCode }: FastCGIResponse): boolean {
   return req.method === "HEAD" || statusCode === 204 || statusCode === 304;
 }
 
 /**
- * Puts the head of an answer on the response to the browser; it goes out with the first bytes of the body.
+ * Copies the head of a response to `res`. It is sent with the first bytes of the body.
  *
- * @returns the length of the body as announced, if it is
- * @throws ResponseError on a Content-Length that is none, or several that differ
+ * @returns the Content-Length; undefined if there is none
+ * @throws ResponseError on an invalid Content-Length, or several that differ
  */
 export function sendHead(res: ServerResponse, response: FastCGIResponse): number | undefined {
   const { statusCode, rawHeaders } = response;
@@ -35,7 +35,7 @@ export function sendHead(res: ServerResponse, response: FastCGIResponse): number
   const length = contentLength(fields.get("content-length")?.values ?? []);
   fields.delete("content-length");
   res.statusCode = statusCode;
-  // HTTP/2 has no reason phrase, and says so on stderr if it is given one.
+  // HTTP/2 has no reason phrase; node:http2 warns on stderr if one is set.
   if (res.req.httpVersionMajor < 2) res.statusMessage = response.statusMessage;
   for (const { name, values } of fields.values()) {
     res.setHeader(name, values.length === 1 ? values[0]! : values);
@@ -46,9 +46,9 @@ export function sendHead(res: ServerResponse, response: FastCGIResponse): number
 }
 
 /**
- * Sends the body of an answer, no faster than the browser takes it.
+ * Forwards the body of a response, with backpressure.
  *
- * @throws Error if the answer is not complete
+ * @throws Error if the response is not complete
  */
 export async function sendBody(
   res: ServerResponse,
@@ -67,11 +67,11 @@ export async function sendBody(
       return;
     }
     try {
-      // What a time-out middleware has ended never drains.
-      if (res.writableEnded) throw new Error("the response was ended before the answer was complete");
+      // A middleware ended the response: `drain` would never be emitted.
+      if (res.writableEnded) throw new Error("the response was ended before that of the application");
       if (!res.write(chunk)) body.pause();
     } catch (error) {
-      // Middlewares replace write().
+      // A middleware may have replaced write().
       body.destroy(error instanceof Error ? error : new Error(String(error)));
     }
   });
@@ -89,21 +89,22 @@ export async function sendBody(
   }
 }
 
-/** Sends the head on its own, its bytes as the application sent them. */
+/** Sends the head on its own, with its bytes as the application sent them. */
 function flushHead(res: ServerResponse): void {
   const isASCII = Object.values(res.getHeaders()).every((value) => /^[\0-\x7f]*$/.test(String(value)));
-  // node:http's flushHeaders() encodes the head as UTF-8, an empty Buffer has it written as Latin-1.
+  // node:http's flushHeaders() encodes the head as UTF-8. With an empty Buffer it is written as Latin-1.
   if (isASCII || res.req.httpVersionMajor > 1) res.flushHeaders();
   else res.write(NO_BYTES);
 }
 
-/** What is read of an answer that nobody gets, before the application is told to stop. */
+/** Bytes that are read of a response that is not forwarded, before its request is aborted. */
 const DRAIN_LENGTH = 1_048_576;
-const DRAIN_TIMEOUT_MS = 1000;
+/** Time in ms after which such a request is aborted. */
+const DRAIN_TIMEOUT = 1000;
 
 /**
- * Reads an answer to its end without use for it, so that its connection can be kept. The application may take a
- * moment to end; one that goes on is aborted.
+ * Reads a response that is not forwarded to its end, so that its connection can be kept. Aborts the request if that
+ * takes too long.
  */
 export function drain({ body }: FastCGIResponse): void {
   let length = 0;
@@ -111,20 +112,20 @@ export function drain({ body }: FastCGIResponse): void {
     length += chunk.length;
     if (length > DRAIN_LENGTH) body.destroy();
   });
-  const timer = setTimeout(() => body.destroy(), DRAIN_TIMEOUT_MS).unref();
+  const timer = setTimeout(() => body.destroy(), DRAIN_TIMEOUT).unref();
   body.once("close", () => clearTimeout(timer));
 }
 
-/** Breaks off a response in a way that the browser notices. */
+/** Cuts off a response so that the HTTP client does not take it for complete. */
 export function destroyResponse(req: IncomingMessage, res: ServerResponse): void {
   const stream = http2Stream(req);
   if (stream !== undefined) {
-    // Without a code the stream ends as if it were complete.
+    // Without a code the stream would end as if it were complete.
     stream.close(INTERNAL_ERROR);
     return;
   }
   const { socket } = req;
-  // HTTP/1.0 ends bodies by closing the connection: only a reset is not an end. Plain TCP sockets can do that.
+  // HTTP/1.0 ends a body by closing the connection: only a reset is an error. Only plain TCP sockets can be reset.
   if (req.httpVersion === "1.0" && socket.constructor === Socket && socket.remoteAddress !== undefined) {
     socket.resetAndDestroy();
   }

@@ -6,81 +6,76 @@ import { ProtocolStatus } from "../protocol/constants.ts";
 import { LimitError, RequestRefusedError, ResponseError, TimeoutError } from "../protocol/errors.ts";
 import { FastCGIClient } from "./client.ts";
 import { hasBody, readBody, withLength } from "./gateway-body.ts";
-import { checkGatewayOptions, checkParams, type GatewayOptions } from "./gateway-options.ts";
+import {
+  checkGatewayOptions,
+  checkParams,
+  clientOptions,
+  type ForwardingOptions,
+  type GatewayOptions,
+} from "./gateway-options.ts";
 import { destroyResponse, drain, isBodiless, sendBody, sendHead } from "./gateway-response.ts";
 import { http2Stream } from "./http2-stream.ts";
 import type { FastCGIResponse } from "./response.ts";
 import { rethrow } from "./rethrow.ts";
 
-/** Local redirects that one request may lead to (RFC 3875, 6.2.2). */
+/** Number of local redirects that are followed for one request (RFC 3875, 6.2.2). */
 const MAX_REDIRECTS = 10;
 
 /**
- * A handler for `http.createServer()` and for the compatibility API of `http2.createServer()` and
- * `http2.createSecureServer()`, and a middleware for Express and Connect.
+ * A request listener for `http.createServer()` and for the compatibility API of `http2.createServer()` and
+ * `http2.createSecureServer()`; also a middleware of Express and Connect.
  */
 export interface Gateway extends RequestListener {
   (req: Http2ServerRequest, res: Http2ServerResponse): void;
-  /** The client below; close it with the server. */
+  /** The client that sends the requests. Close it when the server closes. */
   readonly client: FastCGIClient;
 }
 
 /**
- * Creates a handler that forwards HTTP requests to a FastCGI application: a small web server for one, or a PHP
- * mount in an Express app.
+ * Creates a request listener that forwards HTTP requests to a FastCGI application: for a small web server, or for
+ * PHP below a path of an Express application.
  *
- * Both bodies are streamed, no faster than the slower side takes them. The request is aborted when the browser
- * goes. If the application fails before the head of its answer, the browser gets 502, 503 (overloaded) or 504
- * (time-out); after it, the browser's connection is destroyed, so that half an answer does not look whole. That
- * includes an answer longer or shorter than its Content-Length, and an `appStatus` other than 0.
+ * Both bodies are streamed with backpressure. The request is aborted when the HTTP client disconnects. An error
+ * before the head of the response is complete is responded to with 502, 503 (overloaded) or 504 (time-out); a later
+ * one destroys the connection to the HTTP client, so that a response that is cut off does not look complete. Errors
+ * include a body longer or shorter than its Content-Length, and without Content-Length an `appStatus` other than 0.
  *
- * Mount it before body parsers: what they have read cannot be forwarded.
+ * Mount it before body parsers: a body that was read cannot be forwarded.
  *
- * Over HTTP/2, `:authority` is passed on as Host, and trailers are not passed on.
+ * Over HTTP/2, `:authority` is forwarded as Host; trailers are not forwarded.
  *
- * @param target where the application listens, or a client, whose own options then count
- * @throws RangeError or TypeError, with a code of Node's, on a target or an option that is none, and on options
- *   of a client beside a client
+ * @param target where the application listens, or a client with options of its own
+ * @throws TypeError or RangeError, with one of Node's codes, on a wrong target or option
  * @example
  * ```ts
  * http.createServer(createGateway(9000)).listen(8080);
  * app.use("/blog", createGateway("/run/php/php-fpm.sock", { documentRoot: "/srv/blog" }));
  * ```
+ * @see RFC 3875; FastCGI 1.0, section 6.2
  */
+export function createGateway(target: FastCGITarget, options?: GatewayOptions): Gateway;
+/** Creates a request listener that forwards HTTP requests with a client of the caller. */
+export function createGateway(client: FastCGIClient, options?: ForwardingOptions): Gateway;
 export function createGateway(target: FastCGITarget | FastCGIClient, options: GatewayOptions = {}): Gateway {
   checkGatewayOptions(options, target instanceof FastCGIClient);
-  const client = target instanceof FastCGIClient ? target : createClient(target, options);
+  const client = target instanceof FastCGIClient ? target : new FastCGIClient(target, clientOptions(options));
   const handler = (req: IncomingMessage | Http2ServerRequest, res: ServerResponse | Http2ServerResponse) => {
-    // What node:http2's messages lack of node:http's is not asked for.
+    // Only members that node:http2's messages have, too, are used.
     new Forwarding(client, options, req as IncomingMessage, res as ServerResponse).run();
   };
   return Object.assign(handler, { client });
 }
 
-function createClient(target: FastCGITarget, options: GatewayOptions): FastCGIClient {
-  const { keepConn, maxHeaderSize, multiplex, maxConnections, maxWaitingRequests, keepAliveTimeout } =
-    options;
-  return new FastCGIClient(target, {
-    headersTimeout: options.headersTimeout ?? 60000,
-    keepConn,
-    maxHeaderSize,
-    multiplex,
-    maxConnections,
-    maxWaitingRequests,
-    keepAliveTimeout,
-  });
-}
-
-/** One request on its way through the gateway. */
+/** One request that is forwarded. */
 class Forwarding {
   readonly #client: FastCGIClient;
   readonly #options: GatewayOptions;
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
   readonly #controller: AbortController = new AbortController();
-  /** The answer that is being forwarded. */
+  /** The response of the application. */
   #response: FastCGIResponse | undefined;
-  /** Whether the browser has, or is about to have, a whole response of ours. */
+  /** Whether the response to the HTTP client is complete: `close` of `res` is then no abort. */
   #hasResponded = false;
 
   constructor(client: FastCGIClient, options: GatewayOptions, req: IncomingMessage, res: ServerResponse) {
@@ -90,15 +85,16 @@ class Forwarding {
     this.#res = res;
   }
 
+  /** Forwards the request. Errors are responded to, or cut the response off. */
   run(): void {
-    // A middleware took so long that the browser is gone: `close` would not come again.
+    // The HTTP client disconnected during a middleware: `close` was emitted already.
     if (this.#res.destroyed || http2Stream(this.#req)?.destroyed) return;
     this.#res.once("close", () => {
-      if (!this.#hasResponded) this.#controller.abort(new Error("the browser closed the connection"));
+      if (!this.#hasResponded) this.#controller.abort(new Error("the HTTP client closed the connection"));
     });
     this.#forward()
       .catch((error: Error) => this.#fail(error))
-      // The rest of a body that the application did not want.
+      // Drains the rest of a body that the application did not read.
       .finally(() => this.#req.resume());
   }
 
@@ -125,7 +121,7 @@ class Forwarding {
     for (let redirects = 0; response.localRedirect !== undefined; redirects++) {
       const redirected = this.#redirect(response.localRedirect);
       if (redirected === undefined) break;
-      // It has a place in the pool as long as the application leaves it open.
+      // It would keep its connection until the application ends it.
       drain(response);
       const params = this.#params(redirected);
       if (params === undefined) return;
@@ -146,7 +142,7 @@ class Forwarding {
     this.#res.end();
   }
 
-  /** Whether the body is for a program that does not read one of unknown length. */
+  /** Whether the body has no Content-Length and is for a script, which reads no further than CONTENT_LENGTH. */
   #needsLength(): boolean {
     const { documentRoot, scriptFilename } = this.#options;
     return (
@@ -154,7 +150,7 @@ class Forwarding {
     );
   }
 
-  /** Meta-variables of a request; undefined if the caller's function failed, and 500 is sent. */
+  /** Returns the meta-variables of a request; undefined if the caller's function threw, and 500 was sent. */
   #params(req: MountedRequest): Param[] | undefined {
     try {
       const { params } = this.#options;
@@ -188,7 +184,7 @@ class Forwarding {
     return response;
   }
 
-  /** The request that a local redirect stands for; none if it leads out of the mount. */
+  /** Returns the request that a local redirect stands for; undefined if it leads out of the mount. */
   #redirect(location: string): MountedRequest | undefined {
     const mount = mountPrefix(this.#req);
     if (mount !== "" && !location.startsWith(`${mount}/`)) return undefined;
@@ -202,7 +198,7 @@ class Forwarding {
   }
 
   #fail(error: Error): void {
-    // Else an answer that the browser does not get has a place in the pool for as long as the application likes.
+    // A response that is not forwarded would keep its connection until the application ends it.
     this.#response?.body.destroy();
     const isOverloaded =
       error instanceof LimitError ||
@@ -212,7 +208,7 @@ class Forwarding {
   }
 
   #sendError(status: number, message: string, error: Error = new Error(message)): void {
-    // That the browser went is nobody's error.
+    // The HTTP client disconnected: there is nobody to respond to.
     if (this.#controller.signal.aborted) return;
     try {
       this.#options.onError?.(error, this.#req);
@@ -228,19 +224,19 @@ class Forwarding {
     try {
       for (const name of res.getHeaderNames()) res.removeHeader(name);
       res.statusCode = status;
-      // HTTP/2 has no reason phrase, and says so on stderr if it is given one.
+      // HTTP/2 has no reason phrase; node:http2 warns on stderr if one is set.
       if (this.#req.httpVersionMajor < 2) res.statusMessage = STATUS_CODES[status] ?? "";
       res.setHeader("Content-Type", "text/plain");
       res.end(`${STATUS_CODES[status]}\n`);
     } catch (thrown) {
-      // Methods of the response that a middleware replaced.
+      // A method of `res` that a middleware replaced threw.
       destroyResponse(this.#req, res);
       rethrow(thrown);
     }
   }
 }
 
-/** Params are bytes as Latin-1, the client would send them as UTF-8. */
+/** Returns a variable with its value as bytes: it is Latin-1, and the client sends strings as UTF-8. */
 function encodeParam([name, value]: Param): [string, string | Uint8Array] {
   return [name, Buffer.byteLength(value) === value.length ? value : Buffer.from(value, "latin1")];
 }

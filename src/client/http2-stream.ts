@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Http2ServerRequest, ServerHttp2Stream } from "node:http2";
 
-/** Error code of a stream that the server breaks off (RFC 9113, section 7). */
+/** Error code with which a server resets a stream (RFC 9113, section 7). */
 export const INTERNAL_ERROR = 2;
 
 /** Returns the stream of a request of node:http2's compatibility API; undefined for HTTP/1. */
@@ -9,7 +9,7 @@ export function http2Stream(req: IncomingMessage | Http2ServerRequest): ServerHt
   return isHTTP2(req) ? req.stream : undefined;
 }
 
-/** By its members: node:http2 is not loaded for programs that do without. */
+/** Looks at members, because `instanceof` would load node:http2 in programs that do not use it. */
 function isHTTP2(req: IncomingMessage | Http2ServerRequest): req is Http2ServerRequest {
   return req.httpVersionMajor > 1 && "stream" in req;
 }

@@ -1,12 +1,12 @@
 import { argumentError, describeValue } from "../listen/argument-error.ts";
 
-/** What an option may be; `undefined` is always allowed. */
+/** Type and range of an option. `undefined` is always allowed. */
 type OptionKind = "any" | "boolean" | "count" | "function" | "length" | "string" | "time";
 
-/** The options of a function, all of them. */
+/** The kinds of all options of a function. */
 export type OptionKinds<T> = { readonly [name in keyof Required<T>]: OptionKind };
 
-/** What setTimeout() takes: it makes 1 ms of anything longer. */
+/** Longest delay of setTimeout(), which turns longer ones into 1 ms. */
 const MAX_TIME = 2 ** 31 - 1;
 
 const RANGES: Partial<Record<OptionKind, readonly [least: number, most: number, what: string]>> = {
@@ -16,9 +16,9 @@ const RANGES: Partial<Record<OptionKind, readonly [least: number, most: number, 
 };
 
 /**
- * Checks the options that a caller gave, so that a misspelt one does not go unnoticed.
+ * Checks names, types and ranges of options. An unknown name is an error, because it would be ignored.
  *
- * @param whose names the function or class for messages
+ * @param whose name of the function or class, for messages
  * @throws TypeError (`ERR_INVALID_ARG_VALUE`, `ERR_INVALID_ARG_TYPE`) or RangeError (`ERR_OUT_OF_RANGE`)
  */
 export function checkOptions<T extends object>(whose: string, options: T, kinds: OptionKinds<T>): void {

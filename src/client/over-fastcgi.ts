@@ -1,30 +1,31 @@
 import { once } from "node:events";
 import { createServer as createHTTPServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { checkApplication } from "../server/check-application.ts";
 import { checkServerOptions } from "../server/check-options.ts";
-import { FastCGIServer, type FastCGIServerOptions } from "../server/index.ts";
+import type { FastCGIServer, FastCGIServerOptions } from "../server/index.ts";
+import { WatchedServer } from "../server/watched-server.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import type { GatewayOptions } from "./gateway-options.ts";
 import { checkOptions } from "./option-kinds.ts";
 
 /** Options of {@link overFastCGI}. */
 export interface OverFastCGIOptions {
-  /** Those of the FastCGI server. */
+  /** Options of the FastCGI server. */
   server?: FastCGIServerOptions | undefined;
-  /** Those of the gateway in front of it. */
+  /** Options of the gateway in front of it. `keepConn` is true unless it is set. */
   gateway?: GatewayOptions | undefined;
 }
 
 /**
- * Puts an application behind FastCGI and an HTTP server in front, in one process: each request takes the whole
- * way over the wire.
+ * Returns an HTTP server that passes each request to `app` over FastCGI, in one process: for tests of an application
+ * over the real wire.
  *
- * The server does not listen yet. While it listens, a FastCGI server on a free port of 127.0.0.1 does, too; it
- * closes with it, and does not keep the process alive. The FastCGI server's `requestError` event (a handler that
- * threw) is passed on where it has listeners; else the error is logged.
+ * The server does not listen yet. While it listens, a FastCGI server listens on a free port of 127.0.0.1; it does not
+ * keep the process alive. The `requestError` event of the FastCGI server is passed on if the HTTP server has listeners
+ * of it; otherwise such errors are logged.
  *
- * @throws TypeError with Node's codes if `app` is no application, or an option of the server is unknown
+ * @throws TypeError or RangeError, with one of Node's codes, if `app` is no application or an option is wrong
  * @example
  * ```ts
  * await supertest(overFastCGI(app)).get("/").expect(200);
@@ -68,16 +69,9 @@ export function overFastCGI(app: RequestListener, options: OverFastCGIOptions = 
   return server;
 }
 
-/** A server that does not keep the process alive: the HTTP server does, and each request as long as it lasts. */
-class Backend extends FastCGIServer {
-  override emit(event: string | symbol, ...args: unknown[]): boolean {
-    if (event === "connection") (args[0] as Socket).unref();
-    return super.emit(event, ...args);
-  }
-}
-
+/** Starts a server that does not keep the process alive: the HTTP server does, and each request while it runs. */
 function startBackend(app: RequestListener, options: FastCGIServerOptions = {}): FastCGIServer {
-  const backend = new Backend(options, app);
+  const backend = new WatchedServer(options, app, (connection) => connection.unref());
   backend.listen(0, "127.0.0.1");
   backend.unref();
   return backend;

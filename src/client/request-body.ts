@@ -2,23 +2,24 @@ import { Readable } from "node:stream";
 import { argumentError } from "../listen/argument-error.ts";
 import { rethrow } from "./rethrow.ts";
 
-/** What can be sent as FCGI_STDIN or FCGI_DATA. Strings are sent as UTF-8. */
+/** A body that can be sent as FCGI_STDIN or FCGI_DATA. Strings are sent as UTF-8. */
 export type RequestBody = string | Uint8Array | Readable | AsyncIterable<string | Uint8Array>;
 
-/** Where a {@link BodyPump} pumps to. */
+/** Receives the bytes of a {@link BodyPump}. */
 export interface BodySink {
-  /** Writes a piece; false asks the pump to wait for {@link BodyPump.resume}. */
+  /** Writes a piece; returns false if the pump has to wait for {@link BodyPump.resume}. */
   write(chunk: Uint8Array): boolean;
+  /** The body is complete. */
   end(): void;
-  /** The body broke before its end, perhaps before {@link BodyPump.start}. */
+  /** The body failed before its end, possibly before {@link BodyPump.start}. */
   fail(error: Error): void;
 }
 
 /**
- * Moves one body into one stream of a request, no faster than the connection takes it.
+ * Pumps one body into one stream of a request, with backpressure.
  *
- * It reads streams by their events instead of by iteration, which would destroy them where the application
- * answers early: the stream may be half of a connection that is still needed.
+ * Streams are read by their events. Iteration would destroy them after an early response, and the stream may be
+ * half of a connection that is still needed.
  */
 export class BodyPump {
   readonly #bytes: Uint8Array | undefined;
@@ -27,7 +28,7 @@ export class BodyPump {
   #sink: BodySink | undefined;
   #ended = false;
 
-  /** @throws TypeError if `body` is none */
+  /** @throws TypeError if `body` is not a {@link RequestBody} */
   constructor(body: RequestBody | undefined, destroySource: boolean, sink: BodySink) {
     if (body === undefined || typeof body === "string") this.#bytes = Buffer.from(body ?? "");
     else if (body instanceof Uint8Array) this.#bytes = body;
@@ -35,21 +36,21 @@ export class BodyPump {
     else this.#source = Readable.from(checkIterable(body), { highWaterMark: 1 });
     this.#destroySource = destroySource || this.#source !== body;
     this.#sink = sink;
-    // From now on: a stream that fails while its request waits for a connection would end the process.
+    // Not in start(): a stream that fails while its request is queued would end the process.
     this.#source?.on("error", this.#onError);
   }
 
-  /** Whether there is nothing to send, so that a request can be sent twice without harm. */
+  /** Whether there is no body, so that the request can be sent twice. */
   get isEmpty(): boolean {
     return this.#bytes?.length === 0;
   }
 
-  /** Whether the whole body went out. */
+  /** Whether the whole body was written. */
   get isEnded(): boolean {
     return this.#ended;
   }
 
-  /** Begins to pump; what is there at once is written at once. */
+  /** Starts to pump. A body in memory is written synchronously. */
   start(): void {
     const source = this.#source;
     if (source === undefined) {
@@ -66,12 +67,12 @@ export class BodyPump {
     }
   }
 
-  /** Goes on after the connection took what was written. */
+  /** Continues after `write()` returned false. */
   resume(): void {
     if (this.#sink) this.#source?.resume();
   }
 
-  /** Ends pumping, for instance because the answer is complete; the rest of the body is not read. */
+  /** Stops pumping, for instance because the response is complete. The rest of the body is not read. */
   stop(): void {
     this.#sink = undefined;
     const source = this.#source;
@@ -79,12 +80,12 @@ export class BodyPump {
     source.off("data", this.#onData);
     source.off("end", this.#onEnd);
     source.off("close", this.#onClose);
-    // The error listener stays: nobody else may listen, and an error now is of no interest to anybody.
+    // The error listener stays: without one, a late error of the stream would end the process.
     try {
       if (this.#destroySource) source.destroy();
       else source.pause();
     } catch (error) {
-      // A listener of `pause`, or a method that was replaced.
+      // A `pause` listener of the caller, or a method that it replaced.
       rethrow(error);
     }
   }
@@ -106,7 +107,7 @@ export class BodyPump {
   readonly #onEnd = (): void => {
     this.#ended = true;
     const sink = this.#sink;
-    // The bytes of a request that is sent again are needed again.
+    // A body in memory can be sent again, with its request.
     if (this.#source !== undefined) this.#sink = undefined;
     sink?.end();
   };

@@ -1,6 +1,6 @@
 /**
- * Throws an exception of the caller's code again where it meets nothing of ours: it becomes an
- * `uncaughtException`, while the connection and its other requests go on.
+ * Rethrows an exception of the caller's code in a later tick: it becomes an `uncaughtException` and does not
+ * interrupt the connection and its other requests.
  */
 export function rethrow(error: unknown): void {
   process.nextTick(() => {

@@ -91,6 +91,7 @@ test("refuses unknown and useless options by name", () => {
   assert.throws(() => createGateway(9000, { params: { A: 5 } as never }), /param A is 5: give a string/);
   assert.throws(() => createGateway(9000, { onError: "log" as never }), /give a function/);
   assert.throws(
+    // @ts-expect-error the client has options of its own
     () => createGateway(new FastCGIClient(9000), { keepConn: true }),
     /option keepConn is for a client, and the target is one/,
   );
