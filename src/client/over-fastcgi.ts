@@ -1,12 +1,12 @@
 import { once } from "node:events";
-import { createServer as createHTTPServer, type RequestListener, type Server } from "node:http";
+import { createServer as createHTTPServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { checkApplication } from "../server/check-application.ts";
 import { checkServerOptions } from "../server/check-options.ts";
-import type { FastCGIServer, FastCGIServerOptions } from "../server/index.ts";
+import type { FastCGIRequestListener, FastCGIServer, FastCGIServerOptions } from "../server/index.ts";
 import { WatchedServer } from "../server/watched-server.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
-import type { GatewayOptions } from "./gateway-options.ts";
+import { checkGatewayOptions, type GatewayOptions } from "./gateway-options.ts";
 import { checkOptions } from "./option-kinds.ts";
 
 /** Options of {@link overFastCGI}. */
@@ -32,10 +32,11 @@ export interface OverFastCGIOptions {
  * overFastCGI(app).listen(8080);
  * ```
  */
-export function overFastCGI(app: RequestListener, options: OverFastCGIOptions = {}): Server {
+export function overFastCGI(app: FastCGIRequestListener, options: OverFastCGIOptions = {}): Server {
   checkApplication(app);
   checkOptions("overFastCGI", options, { server: "any", gateway: "any" });
   checkServerOptions(options.server ?? {});
+  checkGatewayOptions(options.gateway ?? {}, false);
   let gateway: Promise<Gateway> | undefined;
   const server = createHTTPServer((req, res) => {
     gateway?.then(
@@ -70,7 +71,7 @@ export function overFastCGI(app: RequestListener, options: OverFastCGIOptions = 
 }
 
 /** Starts a server that does not keep the process alive: the HTTP server does, and each request while it runs. */
-function startBackend(app: RequestListener, options: FastCGIServerOptions = {}): FastCGIServer {
+function startBackend(app: FastCGIRequestListener, options: FastCGIServerOptions = {}): FastCGIServer {
   const backend = new WatchedServer(options, app, (connection) => connection.unref());
   backend.listen(0, "127.0.0.1");
   backend.unref();
