@@ -57,21 +57,3 @@ function isASCII(text: string): boolean {
   }
   return true;
 }
-
-/**
- * Whether Apache's mod_fcgid is the web server. SERVER_SOFTWARE names it in an Apache that has it loaded, whichever
- * module calls; mod_proxy_fcgi 2.4 is told by its SCRIPT_FILENAME, and by KEEP_CONN, which mod_fcgid never sets.
- */
-export function isUnderModFcgid(params: Params): boolean {
-  const { SERVER_SOFTWARE, SCRIPT_FILENAME, HTTP_CONNECTION } = params;
-  return (
-    HTTP_CONNECTION === "close" &&
-    (SERVER_SOFTWARE?.startsWith("Apache") ?? false) &&
-    !SCRIPT_FILENAME?.startsWith("proxy:")
-  );
-}
-
-/** Whether nginx is the web server, by what its `fastcgi_params` say. */
-export function isBehindNginx(params: Params): boolean {
-  return params.SERVER_SOFTWARE?.startsWith("nginx/") ?? false;
-}

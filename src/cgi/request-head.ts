@@ -1,6 +1,7 @@
 import { METHODS } from "node:http";
 import { readPairs } from "../protocol/name-value.ts";
 import { type ForwardedPolicy, forwardedFields } from "./forwarded.ts";
+import { NO_METHOD_MESSAGE, sendsFieldsInRandomOrder } from "./front-ends.ts";
 import { addHeader, beginHeaders, endHeaders, joinHeaders, sortHeaders } from "./header-fields.ts";
 import { encodePath, hasControlByte, isLength, isRequestTarget, isUsualTarget } from "./syntax.ts";
 import {
@@ -282,7 +283,7 @@ function finish(request: RequestHead): void {
   const method = request.method === "GET" ? "GET" : methods.get(request.method);
   if (method !== undefined) request.method = method;
   if (request.problem?.statusCode === 431) return;
-  if (request.serverSoftware.startsWith("Caddy")) sortHeaders(request);
+  if (sendsFieldsInRandomOrder(request.serverSoftware)) sortHeaders(request);
   joinHeaders(request);
   if (request.contentLength < 0 && request.hasTransferEncoding) addTransferEncoding(request);
   if (request.forwarded === "set") setForwarded(request);
@@ -313,9 +314,7 @@ function methodProblem(method: string): HeadProblem {
     return { statusCode: 400, message: `request method ${JSON.stringify(shorten(method))} is not known` };
   return {
     statusCode: 500,
-    // nginx: a single fastcgi_param in a location drops all that it would inherit.
-    message:
-      "the web server sent no REQUEST_METHOD: in nginx, put `include fastcgi_params;` into the location",
+    message: NO_METHOD_MESSAGE,
   };
 }
 

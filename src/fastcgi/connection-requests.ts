@@ -1,4 +1,5 @@
-import { decodeParams, isUnderModFcgid } from "../cgi/params.ts";
+import { replacesProcessOnReset } from "../cgi/front-ends.ts";
+import { decodeParams } from "../cgi/params.ts";
 import type { RequestTable } from "../connection/request-table.ts";
 import { ProtocolStatus } from "../protocol/constants.ts";
 import { encodeEndRequest } from "../protocol/record.ts";
@@ -105,7 +106,7 @@ export class ConnectionRequests implements RequestConnection {
     const staysOpen =
       this.isShared ||
       this.hasReaders ||
-      (!request.keepConn && request.paramsEnded && isUnderModFcgid(decodeParams(request.params)));
+      (!request.keepConn && request.paramsEnded && replacesProcessOnReset(decodeParams(request.params)));
     if (staysOpen) {
       this.output.write(encodeEndRequest(request.requestId, 1, ProtocolStatus.REQUEST_COMPLETE));
       this.onComplete(request);

@@ -1,13 +1,11 @@
 import type { Server, Socket } from "node:net";
+import { FASTCGI_DIRECTIVES } from "../cgi/front-ends.ts";
 import { protocolOf } from "../protocol/record-reader.ts";
 
 /** What operators send to a FastCGI port by mistake. */
 export type ForeignProtocol = "HTTP" | "TLS";
 
-const HINT =
-  "use fastcgi_pass (nginx), transport fastcgi (Caddy), fcgi:// (Apache), fastcgi.server (lighttpd), " +
-  "proto fcgi (HAProxy) or fastcgi.connect (h2o)";
-const BODY = `this port speaks FastCGI: ${HINT} in the place of an HTTP proxy\n`;
+const BODY = `this port speaks FastCGI: ${FASTCGI_DIRECTIVES} in the place of an HTTP proxy\n`;
 const RESPONSE =
   "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n" +
   `Content-Length: ${BODY.length}\r\nConnection: close\r\n\r\n${BODY}`;
@@ -56,6 +54,6 @@ export function reportForeignProtocol(protocol: ForeignProtocol, server: Server,
   const port = typeof address === "object" && address !== null ? `port ${address.port}` : `socket ${address}`;
   const from = socket.remoteAddress === undefined ? "" : ` by ${socket.remoteAddress}`;
   process.stderr.write(
-    `serve-fastcgi: ${protocol} was sent to FastCGI's ${port}${from}: ${HINT}; told once, see the clientError event\n`,
+    `serve-fastcgi: ${protocol} was sent to FastCGI's ${port}${from}: ${FASTCGI_DIRECTIVES}; told once, see the clientError event\n`,
   );
 }

@@ -1,4 +1,5 @@
-import { decodeParams, isBehindNginx } from "../cgi/params.ts";
+import { buffersResponse } from "../cgi/front-ends.ts";
+import { decodeParams } from "../cgi/params.ts";
 import { toStatusField } from "../cgi/response-head.ts";
 import { HEADER_LENGTH, MAX_CONTENT_LENGTH } from "../protocol/constants.ts";
 import { RequestInput } from "./request-input.ts";
@@ -201,7 +202,7 @@ export class StdoutQueue extends RequestInput {
    */
   #disableBuffering(): void {
     const text = this.#text;
-    if (this.keepConn || text === "" || !isBehindNginx(decodeParams(this.params))) return;
+    if (this.keepConn || text === "" || !buffersResponse(decodeParams(this.params))) return;
     const end = text.indexOf("\r\n\r\n") + 2;
     if (end < 2 || /\n(?:content-length|x-accel-buffering):/i.test(text.slice(0, end))) return;
     this.#text = text.slice(0, end) + UNBUFFERED + text.slice(end);

@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { Writable } from "node:stream";
 import { type CGIHead, CGIHeadParser } from "../cgi/cgi-head.ts";
+import { redirectsInternally } from "../cgi/front-ends.ts";
 import { HOP_BY_HOP_FIELDS } from "../cgi/hop-by-hop.ts";
 
 type Callback = (error?: Error | null) => void;
@@ -92,7 +93,7 @@ function writeHead(res: ServerResponse, head: CGIHead, serverSoftware = ""): voi
   }
   // Apache follows a local redirect itself if the status is 200 (RFC 3875, 6.2.2). Other web servers pass it to the
   // client, and Caddy would send 200.
-  const isLocal = head.localRedirect !== undefined && serverSoftware.startsWith("Apache");
+  const isLocal = head.localRedirect !== undefined && redirectsInternally(serverSoftware);
   // A flat list, as rawHeaders: names keep their case, and repeated fields stay separate.
   res.writeHead(isLocal ? 200 : head.statusCode, isLocal ? "OK" : head.statusMessage, fields);
 }

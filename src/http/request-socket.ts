@@ -1,4 +1,5 @@
 import type { Server } from "node:http";
+import { crashesOnStderr } from "../cgi/front-ends.ts";
 import type { RequestHead } from "../cgi/request-head.ts";
 import type { FastCGISocket } from "./fastcgi-socket.ts";
 import { plainTextResponse } from "./plain-text.ts";
@@ -11,8 +12,6 @@ import { SocketOutput } from "./socket-output.ts";
 /** The error response if `res` cannot write one. */
 const ERROR_RESPONSE = plainTextResponse(500, "Internal Server Error\n");
 const ERROR_HEAD = ERROR_RESPONSE.slice(0, ERROR_RESPONSE.indexOf("\r\n\r\n") + 4);
-/** HAProxy up to 2.6 may crash on FCGI_STDERR. */
-const CRASHES_ON_STDERR = /^HAProxy [0-2]\./;
 
 /**
  * `req.socket` and `res.socket`: the client's connection, which carries one request.
@@ -173,7 +172,7 @@ export class RequestSocket extends SocketOutput implements FastCGISocket, Reques
 
   /** Writes to the web server's error log. */
   logError(text: string): void {
-    if (!CRASHES_ON_STDERR.test(headOf(this).serverSoftware))
+    if (!crashesOnStderr(headOf(this).serverSoftware))
       transportOf(this).writeStderr(Buffer.from(text), ignore);
   }
 }

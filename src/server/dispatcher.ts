@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { crashesOnEarlyEnd } from "../cgi/front-ends.ts";
 import {
   addTransferEncoding,
   type HeadLimits,
@@ -149,8 +150,7 @@ export class Dispatcher implements ConnectionOwner {
       else this.#fail(request, error);
       return;
     }
-    // h2o 2.2 ends itself (an assertion) when a kept connection is free before it has written all of an upload.
-    request.endsAfterStdin = request.keepConn && head.serverSoftware.startsWith("h2o/");
+    request.endsAfterStdin = request.keepConn && crashesOnEarlyEnd(head.serverSoftware);
     const { problem } = head;
     if (this.#requests.isOverloaded) {
       this.#refuseOverload(request, head);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeParams, isUnderModFcgid } from "../../src/cgi/params.ts";
+import { decodeParams } from "../../src/cgi/params.ts";
 import { pair, pairs } from "../support/wire.ts";
 
 test("params have no prototype: any name is harmless", () => {
@@ -49,12 +49,4 @@ test("header fields and REQUEST_URI are Latin-1, all else UTF-8 where its bytes 
 
 test("malformed params throw", () => {
   assert.throws(() => decodeParams(Buffer.of(9)), { code: "ERR_FCGI_PROTOCOL" });
-});
-
-test("mod_fcgid is told from Apache's other modules", () => {
-  const apache = { SERVER_SOFTWARE: "Apache/2.4.71", HTTP_CONNECTION: "close" };
-  assert.equal(isUnderModFcgid(apache), true);
-  assert.equal(isUnderModFcgid({ ...apache, SCRIPT_FILENAME: "proxy:fcgi://127.0.0.1:1234/" }), false);
-  assert.equal(isUnderModFcgid({ SERVER_SOFTWARE: "nginx/1.22.1", HTTP_CONNECTION: "close" }), false);
-  assert.equal(isUnderModFcgid({}), false);
 });
