@@ -1,14 +1,18 @@
 const NO_BYTES = Buffer.alloc(0);
 
-/** Room in which the pieces of a stream are put together. */
+/** Joins the pieces of a stream in memory that grows as needed. */
 export class GrowableBuffer {
   #buffer: Buffer = NO_BYTES;
 
-  /** Copies `start` to `end` of `chunk` behind `bytes`, and returns both; `bytes` is moved only to grow. */
+  /**
+   * Appends `start` to `end` of `chunk` to `bytes`, which is the result of the call before, or the first bytes.
+   *
+   * @returns both; `bytes` is copied only when the memory grows
+   */
   append(bytes: Buffer, chunk: Buffer, start: number, end: number): Buffer {
     const length = bytes.length + end - start;
     if (this.#buffer.length < length) {
-      // Twice as much each time, so that many small pieces are not copied over and over.
+      // Doubles, so that many small pieces do not cause many copies.
       this.#buffer = Buffer.allocUnsafeSlow(length * 2);
       this.#buffer.set(bytes);
     }

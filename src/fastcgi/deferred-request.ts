@@ -1,14 +1,14 @@
 import type { RequestConsumer, RequestTransport } from "../http/request-transport.ts";
 
 /**
- * Holds a request back until the first of its body: only that tells whether there is one, where the web server
- * gives no length.
+ * Holds a request back until the first byte of its body, or its end: without a length, nothing else tells whether there
+ * is a body.
  */
 export class DeferredRequest implements RequestConsumer {
   readonly #transport: RequestTransport;
   readonly #start: (hasBody: boolean) => void;
 
-  /** @param start makes another consumer take over */
+  /** @param start passes the request on: afterwards it has another consumer */
   constructor(transport: RequestTransport, start: (hasBody: boolean) => void) {
     this.#transport = transport;
     this.#start = start;
@@ -24,10 +24,10 @@ export class DeferredRequest implements RequestConsumer {
     this.#transport.consumer?.onStdinEnd();
   }
 
-  // Nobody has seen the request yet: there is nobody to tell.
+  // No application has seen the request yet.
   onFlushed(): void {}
   onDrain(): void {}
-  /** Nobody will see it any more either, should its STDIN come after all. */
+  /** Makes sure that no application sees an aborted request, although its STDIN may still arrive. */
   onAbort(): void {
     this.#transport.consumer = undefined;
   }

@@ -7,7 +7,8 @@ const DELAYS = [1, 5, 25, 125];
 
 /** What the probe needs of the output of a connection. */
 export interface ProbeOutput {
-  readonly isEmpty: boolean;
+  /** Bytes waiting to be sent. */
+  readonly length: number;
   write(bytes: Buffer): void;
 }
 
@@ -29,6 +30,6 @@ export class HalfCloseProbe {
 
   /** Sends another probe. */
   again(): void {
-    if (this.#output.isEmpty) this.#output.write(EMPTY);
+    if (this.#output.length === 0) this.#output.write(EMPTY);
   }
 }

@@ -1,10 +1,10 @@
-/**
- * Bytes per second that the rest of a body must come with, beyond `lingerTimeout`. A slow upload behind Caddy 2.6
- * keeps this pace; who sends a byte now and then does not.
- */
+/** Bytes per second that extend `lingerTimeout`: a slow upload behind Caddy 2.6 keeps this pace, a byte now and then not. */
 const LEAST_PACE = 16_384;
 
-/** How long an ended connection drains its input, so that closing it does not reset it under the last response. */
+/**
+ * Drains input after the last response, up to a length and a time: closing with unread input would send RST, and the web
+ * server would lose the response.
+ */
 export class Linger {
   #startTick: number;
   #length = 0;
@@ -15,13 +15,13 @@ export class Linger {
     this.#maxLength = maxLength;
   }
 
-  /** Starts anew: what came so far was not drained in vain. */
+  /** Starts the time and the length again, while the response is still being sent or STDIN is read. */
   restart(tick: number): void {
     this.#startTick = tick;
     this.#length = 0;
   }
 
-  /** Counts drained input; returns false when it is enough: only `timeout` is left then. */
+  /** Counts drained input. Returns false beyond the limit: input has to wait then until `timeout` has passed. */
   drain(length: number, tick: number): boolean {
     if (this.#length > this.#maxLength) return false;
     this.#length += length;
@@ -31,8 +31,8 @@ export class Linger {
   }
 
   /**
-   * Whether the time is over at `tick`: `timeout` from the start, and a second for each 16,384 bytes, but never more
-   * than `maxTime`, unless that is 0.
+   * Whether the time is over at `tick`: `timeout` from the start, extended by a second for each 16,384 bytes, but no more
+   * than `maxTime`, unless that is 0. Times are milliseconds.
    */
   isOver(tick: number, tickLength: number, timeout: number, maxTime: number): boolean {
     const age = (tick - this.#startTick) * tickLength;

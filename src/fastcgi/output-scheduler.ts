@@ -7,6 +7,8 @@ const EMPTY = Buffer.alloc(0);
 /** Bytes that a request may send before the next request of the connection may. */
 const ROUND_ROBIN_LENGTH = 65528;
 
+type WriteCallback = (error?: Error | null) => void;
+
 /** The part of a socket that output needs. */
 export interface OutputSocket {
   readonly destroyed: boolean;
@@ -17,7 +19,7 @@ export interface OutputSocket {
   readonly writableNeedDrain: boolean;
   cork(): void;
   uncork(): void;
-  write(bytes: Uint8Array, callback?: (error?: Error | null) => void): boolean;
+  write(bytes: Uint8Array, callback?: WriteCallback): boolean;
   on(event: "drain" | "finish" | "close", listener: () => void): this;
   off(event: "finish" | "close", listener: () => void): this;
 }
@@ -27,11 +29,10 @@ export interface OutputRequest {
   readonly requestId: number;
   readonly isEnded: boolean;
   readonly queuedLength: number;
-  /** Whether FCGI_END_REQUEST may follow what is queued. */
   readonly mayEnd: boolean;
-  /** Has queued output that waits for `drain`. Written by the scheduler. */
+  /** Has queued output that waits for `drain`. */
   isWaiting: boolean;
-  /** Is in the scheduler's queue. Written by the scheduler. */
+  /** Is in the scheduler's queue. */
   isQueued: boolean;
   /** Encodes all that is queued into the shared slab; returns the length, or -1 if it does not fit. */
   encodeToSlab(): number;
@@ -43,9 +44,8 @@ export interface OutputRequest {
   onDrain(): void;
 }
 
-/** What the scheduler tells its connection. */
+/** What the scheduler needs of its connection. */
 export interface OutputOwner<R> {
-  /** Whether several requests are open. */
   readonly isShared: boolean;
   /** The whole response is handed to the socket. */
   onComplete(request: R): void;
@@ -80,8 +80,7 @@ export class OutputScheduler<R extends OutputRequest> {
 
   /**
    * @param maxLength bytes that one request may send at a time, and that may wait before reading has to stop
-   * @param isPlainSocket `write()` copies its bytes to the kernel or keeps them in the socket's queue: the shared slab
-   *   may be reused if the queue is empty afterwards
+   * @param isPlainSocket bytes are the kernel's after a `write()` that leaves nothing waiting: the slab is not copied
    */
   constructor(socket: OutputSocket, owner: OutputOwner<R>, maxLength: number, isPlainSocket: boolean) {
     this.#socket = socket;
@@ -89,11 +88,6 @@ export class OutputScheduler<R extends OutputRequest> {
     this.#maxLength = maxLength;
     this.#isPlainSocket = isPlainSocket;
     this.highWaterMark = socket.writableHighWaterMark;
-  }
-
-  /** Whether the socket has sent all its output. */
-  get isEmpty(): boolean {
-    return this.#socket.writableLength === 0;
   }
 
   /** Bytes waiting in the socket. */
@@ -146,22 +140,22 @@ export class OutputScheduler<R extends OutputRequest> {
     }
     this.sendReplies();
     const length = request.encodeToSlab();
-    if (length < 0) {
-      this.#flushRecords(request);
-    } else {
-      if (length > 0) this.#sendSlab(length);
-      this.#flushed(request);
+    if (length > 0) this.#sendSlab(length);
+    else if (length < 0) this.#sendRecords(request);
+    if (request.queuedLength > 0) {
+      this.#wait(request);
+      return;
     }
+    if (request.mayEnd) this.#owner.onComplete(request);
+    request.onFlushed();
   }
 
-  #flushRecords(request: R): void {
+  #sendRecords(request: R): void {
     const records = request.takeRecords(this.#owner.isShared ? ROUND_ROBIN_LENGTH : this.#maxLength);
     const socket = this.#socket;
     socket.cork();
     for (const bytes of records) socket.write(bytes);
     socket.uncork();
-    if (request.queuedLength === 0) this.#flushed(request);
-    else this.#wait(request);
   }
 
   #sendSlab(length: number): void {
@@ -175,11 +169,6 @@ export class OutputScheduler<R extends OutputRequest> {
     }
   }
 
-  #flushed(request: R): void {
-    if (request.mayEnd) this.#owner.onComplete(request);
-    request.onFlushed();
-  }
-
   /** Whether the socket will emit `drain`: it does only after `write()` returned false. */
   get #isFull(): boolean {
     return this.#socket.writableLength > 0 && this.#socket.writableNeedDrain;
@@ -189,7 +178,7 @@ export class OutputScheduler<R extends OutputRequest> {
     request.isWaiting = true;
     this.#enqueue(request);
     // No `drain` follows if the kernel took all.
-    if (!this.#isFull) process.nextTick(drainScheduler, this);
+    if (!this.#isFull) process.nextTick(() => this.drain());
   }
 
   #enqueue(request: R): void {
@@ -247,20 +236,15 @@ export class OutputScheduler<R extends OutputRequest> {
   }
 
   /** Sends a chunk of FCGI_STDERR; calls back when it has left the process. */
-  writeStderr(requestId: number, chunk: Uint8Array, callback: (error?: Error | null) => void): void {
+  writeStderr(requestId: number, chunk: Uint8Array, callback: WriteCallback): void {
     const socket = this.#socket;
     this.sendReplies();
     socket.cork();
     for (const bytes of encodeStream(RecordType.STDERR, requestId, chunk)) socket.write(bytes);
     socket.uncork();
     // Synchronous where possible: the next chunk must not follow the end of the request.
-    if (this.isEmpty) callback();
-    // In a tick of its own, because the callback may run code of the application that throws, and a throw inside of the
-    // socket would affect all requests of the connection.
+    if (this.length === 0) callback();
+    // In a tick of its own: the callback may throw, which inside of the socket would affect all its requests.
     else socket.write(EMPTY, (error) => process.nextTick(callback, error));
   }
-}
-
-function drainScheduler(scheduler: { drain(): void }): void {
-  scheduler.drain();
 }

@@ -32,7 +32,7 @@ export interface TimedRequest {
 export interface TimedConnection<R extends TimedRequest> {
   readonly protocol: { readonly isMidRecord: boolean };
   readonly input: { readonly requestCount: number; readonly activeTick: number; skipTickIfPaused(): void };
-  readonly output: { readonly isEmpty: boolean };
+  readonly output: { readonly length: number };
   readonly requests: {
     readonly isIdle: boolean;
     readonly hasReaders: boolean;
@@ -129,7 +129,7 @@ export class Timeouts<R extends TimedRequest> {
   #checkLinger(connection: TimedConnection<R>, linger: TimedLinger, tick: number): void {
     const { lingerTimeout, connectionsCheckingInterval } = this.#settings;
     // A response that is still being sent to a slow client is not cut off.
-    if (connection.requests.hasReaders || !connection.output.isEmpty) linger.restart(tick);
+    if (connection.requests.hasReaders || connection.output.length > 0) linger.restart(tick);
     else if (linger.isOver(tick, connectionsCheckingInterval, lingerTimeout, this.#server.requestTimeout)) {
       connection.destroy();
     }

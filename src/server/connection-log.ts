@@ -5,12 +5,12 @@ import type { FastCGIRequest } from "../fastcgi/request.ts";
 
 const debug = debuglog("serve-fastcgi");
 
-/** Makes a log for a server; undefined, and no cost, unless `NODE_DEBUG=serve-fastcgi` asks for it. */
+/** Creates a log for a server; undefined, without cost, unless `NODE_DEBUG=serve-fastcgi` is set. */
 export function createConnectionLog(): ConnectionLog | undefined {
   return debug.enabled ? new ConnectionLog() : undefined;
 }
 
-/** Prints connections, requests and how they end, on stderr. */
+/** Prints the begin and the end of connections and requests to stderr. */
 export class ConnectionLog {
   readonly #numbers: WeakMap<object, number> = new WeakMap();
   readonly #starts: WeakMap<FastCGIRequest, number> = new WeakMap();
@@ -31,15 +31,15 @@ export class ConnectionLog {
     debug("connection %d: closed", this.#numbers.get(connection.requests));
   }
 
-  /** The params of a request are here. */
+  /** The params of a request are complete. */
   begun(request: FastCGIRequest): void {
     this.#starts.set(request, performance.now());
     const params = request.isTooLarge ? {} : readParams(request.params);
-    // Escaped: a client's bytes could be control characters of a terminal.
+    // Escaped, because they may contain control characters of a terminal.
     debug("%s: %s %s", this.#name(request), text(params.REQUEST_METHOD), text(params.REQUEST_URI));
   }
 
-  /** The response is whole, or is not to be. Only the first call counts. */
+  /** The response is complete or aborted. Only the first call counts. */
   ended(request: FastCGIRequest): void {
     const start = this.#starts.get(request);
     if (!this.#starts.delete(request) || start === undefined) return;
@@ -56,7 +56,7 @@ function text(value: string | undefined): string {
   return value === undefined ? "?" : inspect(value);
 }
 
-/** What is malformed is answered, and told, elsewhere. */
+/** Returns nothing for malformed params, which are reported elsewhere. */
 function readParams(params: Buffer): Readonly<Record<string, string | undefined>> {
   try {
     return decodeParams(params);

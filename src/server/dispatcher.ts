@@ -183,12 +183,12 @@ export class Dispatcher implements ConnectionOwner {
   }
 
   #reject(request: FastCGIRequest, problem: HeadProblem, head: RequestHead = new RequestHead()): void {
-    // A listener may take its time: what waits for it is limited, too.
+    // A `clientError` listener may keep the request open, so that it counts.
     if (this.#requests.isOverloaded) this.#refuseOverload(request, head);
     else reject(this.#server, request, head, problem, `request ${request.requestId}`);
   }
 
-  /** Fails a request that no application has seen, because of an error that is not the peer's. */
+  /** Fails a request that no application has seen, because of an exception in this library or in a listener. */
   #fail(request: FastCGIRequest, error: unknown): void {
     const head = new RequestHead();
     const socket = new RequestSocket(this.#server, request, head);
@@ -210,7 +210,7 @@ export class Dispatcher implements ConnectionOwner {
     if (head.contentLength === 0) request.deliverStdinEnd();
   }
 
-  /** Lets the open requests end, and their connections with them. */
+  /** Closes each connection after its last open request, and all of them after `shutdownTimeout`. */
   shutDown(): void {
     for (const connection of this.#connections) connection.closeAfterRequests();
     const { shutdownTimeout } = this.#settings;
@@ -218,11 +218,11 @@ export class Dispatcher implements ConnectionOwner {
   }
 
   /**
-   * Closes the idle connections, two turns of the event loop later: a request that lies unread in a socket has
-   * then been read, and its connection is not idle. Closing under a request would cost the browser a 502.
+   * Closes the idle connections, two turns of the event loop later, when requests that wait in the sockets have been
+   * read. If a connection closes under a request, the client gets a 502.
    */
   closeIdle(): void {
-    // Not the connections of a server that listens again by then.
+    // The server may listen again by then; its new connections stay.
     const connections = [...this.#connections];
     setImmediate(() =>
       setImmediate(() => {
@@ -236,7 +236,7 @@ export class Dispatcher implements ConnectionOwner {
   }
 }
 
-/** Whether there is a body is not known before its first bytes, or its end. */
+/** Whether a request may have a body of unknown length: its first byte, or its end, will tell. */
 function mayHaveBody(head: RequestHead): boolean {
   return head.contentLength < 0 && !head.hasTransferEncoding && !BODILESS.has(head.method);
 }

@@ -12,27 +12,33 @@ import {
 import { announceRequest } from "../http/messages.ts";
 import { Role } from "../protocol/constants.ts";
 
-/** Times `maxBufferedStdin` that a Filter may have waiting of one stream while it reads the other. */
+/** A Filter may buffer this many times `maxBufferedStdin` of one stream while it reads the other. */
 const FILTER_BUFFER_FACTOR = 8;
 
-/** Functions for the roles beside Responder; a role without one is refused with UNKNOWN_ROLE. */
+/**
+ * Functions for the roles other than Responder. A role without a function is refused with UNKNOWN_ROLE.
+ *
+ * @see FastCGI 1.0, sections 6.3 and 6.4
+ */
 export interface Roles {
-  /** Says whether a request may pass: `allow()` or `deny()`. */
+  /** Decides whether a request may pass, by `allow()` or `deny()`. */
   readonly authorizer?: AuthorizerFunction | undefined;
   /**
-   * Answers with what it makes of the file that comes as `data`. Eight times `maxBufferedStdin` of one stream wait for a
-   * function that reads the other one; beyond it the request fails with ERR_FCGI_LIMIT.
+   * Responds with a processed version of the file in `data`. While it reads one of `stdin` and `data`, up to eight times
+   * `maxBufferedStdin` bytes of the other are buffered; beyond it the request fails with ERR_FCGI_LIMIT.
    */
   readonly filter?: CGIFunction | undefined;
 }
 
-/** Options that make a request go another way than straight to the `request` event. */
+/** Options that send requests elsewhere than to the `request` event. */
 export interface RoutingOptions {
+  /** Functions for the Authorizer and the Filter role. */
   readonly roles?: Roles | undefined;
+  /** Prefix of the application, for instance `/app`, or `script-name`. */
   readonly mount?: string | undefined;
 }
 
-/** The roles that are served. */
+/** Returns the numbers of the roles that are served. */
 export function rolesOf(roles: Roles = {}): Set<number> {
   const served = new Set<number>([Role.RESPONDER]);
   if (roles.authorizer !== undefined) served.add(Role.AUTHORIZER);
@@ -40,16 +46,16 @@ export function rolesOf(roles: Roles = {}): Set<number> {
   return served;
 }
 
-/** Makes the routing of a server; undefined where all goes straight, as it does for most. */
+/** Creates the routing of a server; undefined if all requests go to the `request` event. */
 export function createRouting(options: RoutingOptions): Routing | undefined {
   return options.roles === undefined && options.mount === undefined ? undefined : new Routing(options);
 }
 
-/** Where requests in other roles, and below a mount prefix, go. */
+/** Chooses the listener of requests in other roles than Responder, and of those below a mount prefix. */
 export class Routing {
   readonly #authorizer: RequestListener | undefined;
   readonly #filter: RequestListener | undefined;
-  /** Undefined: none, or to be read from SCRIPT_NAME. */
+  /** Undefined if there is none, or if it is read from SCRIPT_NAME. */
   readonly #prefix: string | undefined;
   readonly #usesScriptName: boolean;
 
@@ -71,7 +77,7 @@ export class Routing {
     }
   }
 
-  /** The listener of a request; undefined for that of the `request` event. */
+  /** Returns the listener of a request; undefined for the `request` event. */
   listener(role: number, head: RequestHead, server: Server): RequestListener | undefined {
     if (role === Role.AUTHORIZER) return this.#authorizer;
     if (role === Role.FILTER) return this.#filter;
@@ -89,7 +95,7 @@ export class Routing {
   }
 }
 
-/** As Express leaves `req` to what is mounted; Express itself goes on from there. */
+/** Emits a request with `url`, `baseUrl` and `originalUrl` as Express sets them for a mounted application. */
 export function emitMounted(
   server: Server,
   req: IncomingMessage,
@@ -100,7 +106,7 @@ export function emitMounted(
   announceRequest(server, req, res);
 }
 
-/** lighttpd gives `/apple` to what it has at `/app`. */
+/** Responds with 404 to a request outside of the prefix: lighttpd sends `/apple` to what is configured for `/app`. */
 function refuse(res: ServerResponse, prefix: string): void {
   res.statusCode = 404;
   res.setHeader("Content-Type", "text/plain; charset=utf-8");
