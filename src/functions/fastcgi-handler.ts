@@ -26,6 +26,7 @@ export abstract class FastCGIHandler {
   /** The whole context. */
   readonly context: CGIContext;
 
+  /** Called by the server for each request. */
   constructor(context: CGIContext) {
     this.environ = context.env;
     this.stdin = context.stdin;

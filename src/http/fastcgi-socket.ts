@@ -91,7 +91,7 @@ export interface FastCGISocket extends EventEmitter {
    */
   write(data: string | Uint8Array, callback?: WriteCallback): boolean;
   write(data: string | Uint8Array, encoding?: BufferEncoding, callback?: WriteCallback): boolean;
-  /** Ends the response; it is cut off if it is incomplete. */
+  /** Ends the connection of the request after what was written; the response is cut off if it is incomplete. */
   end(data?: string | Uint8Array, encoding?: BufferEncoding, callback?: () => void): this;
   /** Aborts the request, so that its response does not look complete. The web server's connection may stay open. */
   destroy(error?: Error): this;
@@ -101,9 +101,11 @@ export interface FastCGISocket extends EventEmitter {
   resetAndDestroy(): this;
   /** Holds output back until {@link uncork}. */
   cork(): void;
+  /** Sends what {@link cork} held back. */
   uncork(): void;
   /** Pauses reading of the request body. */
   pause(): this;
+  /** Resumes reading of the request body. */
   resume(): this;
   /** Emits `timeout` after so many milliseconds without input and output; 0 switches it off. */
   setTimeout(timeout: number, callback?: () => void): this;

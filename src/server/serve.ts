@@ -51,16 +51,29 @@ export interface HTTPTargetOptions
 export type ListeningListener = () => void;
 
 /**
- * Serves an application over FastCGI.
+ * Serves an application over FastCGI on the socket that the process inherited: descriptor 0 from lighttpd, mod_fcgid,
+ * h2o or spawn-fcgi, or a socket of systemd. If there is none, listens on `fcgi.sock` in the current folder.
  *
- * Without a target it listens on the socket that the process inherited (descriptor 0 from lighttpd, mod_fcgid, h2o or
- * spawn-fcgi; a socket of systemd), else on `fcgi.sock` in the current folder. In a process that a web server started
- * as a plain CGI program it does not listen, but responds as {@link serveCGI} does.
+ * In a process that a web server started as a plain CGI program it does not listen, but responds as {@link serveCGI}
+ * does.
  *
  * @param app an Express or Connect application, `koa.callback()`, or any other `(req, res)` listener of node:http
- * @param target where to listen. A host other than loopback has to be given, because FastCGI has no authentication.
- *   `undefined` is refused, because it is usually an environment variable that is not set; leave the argument out
- *   instead
+ * @param listener called once when the server listens
+ * @returns the server, before it listens; it emits `listening`, or `error` if it cannot listen
+ * @throws TypeError with Node's codes if `app` is not an application or `listener` is not a function
+ * @example
+ * ```ts
+ * serveFastCGI((req, res) => res.end("Hello\n"));
+ * ```
+ */
+export function serveFastCGI(app: FastCGIRequestListener, listener?: ListeningListener): FastCGIServer;
+/**
+ * Serves an application over FastCGI.
+ *
+ * @param app an Express or Connect application, `koa.callback()`, or any other `(req, res)` listener of node:http
+ * @param target where to listen: a port, a path, or options. A host other than loopback has to be given, because
+ *   FastCGI has no authentication. `undefined` is refused, because it is usually an environment variable that is not
+ *   set; leave the argument out instead
  * @param listener called once when the server listens
  * @returns the server, before it listens; it emits `listening`, or `error` if it cannot listen
  * @throws TypeError or RangeError with Node's codes if `app` is not an application, the target is not valid, or an
@@ -71,7 +84,6 @@ export type ListeningListener = () => void;
  * server.on("listening", () => console.log("listening", server.address()));
  * ```
  */
-export function serveFastCGI(app: FastCGIRequestListener, listener?: ListeningListener): FastCGIServer;
 export function serveFastCGI(
   app: FastCGIRequestListener,
   target: Target,
@@ -96,11 +108,13 @@ function serve(app: FastCGIRequestListener, args: ServeArguments<Target>): FastC
 }
 
 /**
- * Serves a CGI function over FastCGI. Target and listener are those of {@link serveFastCGI}.
+ * Serves a CGI function over FastCGI on the socket that the process inherited, or as a plain CGI program; see
+ * {@link serveFastCGI}.
  *
  * @param handler a function of `{ env, stdin, stdout, … }`, or a class that extends FastCGIHandler
+ * @param listener called once when the server listens
  * @returns the server, before it listens
- * @throws TypeError or RangeError as {@link serveFastCGI}, or if `handler` is something else
+ * @throws TypeError with Node's codes if `handler` is something else or `listener` is not a function
  * @example
  * ```ts
  * fastcgi(({ env, stdout }) => {
@@ -112,6 +126,19 @@ export function fastcgi(
   handler: CGIFunction | FastCGIHandlerClass,
   listener?: ListeningListener,
 ): FastCGIServer;
+/**
+ * Serves a CGI function over FastCGI.
+ *
+ * @param handler a function of `{ env, stdin, stdout, … }`, or a class that extends FastCGIHandler
+ * @param target where to listen, as for {@link serveFastCGI}
+ * @param listener called once when the server listens
+ * @returns the server, before it listens
+ * @throws TypeError or RangeError with Node's codes as {@link serveFastCGI}, or if `handler` is something else
+ * @example
+ * ```ts
+ * fastcgi(({ env }) => `<p>${env.REQUEST_URI}</p>`, 1234);
+ * ```
+ */
 export function fastcgi(
   handler: CGIFunction | FastCGIHandlerClass,
   target: Target,
