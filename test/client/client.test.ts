@@ -24,11 +24,11 @@ async function connect(
   return { responder, client };
 }
 
-function answerAll(requests: ReceivedRequest[]): void {
+function endAll(requests: ReceivedRequest[]): void {
   for (const request of requests) request.end(OK);
 }
 
-test("sends params and body, and parses the answer", async (t) => {
+test("sends params and body, and parses the response", async (t) => {
   const { client } = await connect(t, async (request) => {
     const body = await request.body;
     request.writeError("a word aside");
@@ -63,7 +63,7 @@ test("sends a body from a Buffer, a stream and an async iterable", async (t) => 
   }
 });
 
-test("gives the answer unparsed in raw mode, also if it is no CGI response", async (t) => {
+test("passes the response on unparsed in raw mode, even if it is no CGI response", async (t) => {
   const { client } = await connect(t, (request) => request.end("no head at all"));
   const raw = await client.requestRaw(GET);
   assert.equal(await text(raw.stdout), "no head at all");
@@ -78,7 +78,7 @@ test("sends FCGI_DATA after FCGI_STDIN to a filter (6.4)", async (t) => {
   assert.equal(await text(response.body), "role 3: stdin and data");
 });
 
-test("takes a head split byte by byte, with an answer that follows", async (t) => {
+test("parses a head that arrives byte by byte, followed by the body", async (t) => {
   const { client } = await connect(t, (request) => {
     for (const byte of `${OK}body`) request.write(byte);
     request.end();
@@ -87,15 +87,15 @@ test("takes a head split byte by byte, with an answer that follows", async (t) =
   assert.equal(await text(response.body), "body");
 });
 
-test("fails on a malformed head and on a missing one", async (t) => {
-  const answers = ["no head", "HTTP/1.1 200 OK\r\n\r\n", "", "Content-Type: text/plain\r\n"];
-  const { client } = await connect(t, (request) => request.end(answers[Number(request.param("N"))]));
-  for (const n of answers.keys()) {
+test("rejects a malformed head and a missing one with ERR_FCGI_RESPONSE", async (t) => {
+  const responses = ["no head", "HTTP/1.1 200 OK\r\n\r\n", "", "Content-Type: text/plain\r\n"];
+  const { client } = await connect(t, (request) => request.end(responses[Number(request.param("N"))]));
+  for (const n of responses.keys()) {
     await assert.rejects(client.request({ ...GET, N: String(n) }), { code: "ERR_FCGI_RESPONSE" });
   }
 });
 
-test("fails with the reason of a refusal (5.5)", async (t) => {
+test("rejects a refused request with its protocol status (5.5)", async (t) => {
   const { client } = await connect(t, (request) => request.end("", 0, 2));
   await assert.rejects(client.request(GET), (error) => {
     assert(error instanceof RequestRefusedError);
@@ -105,7 +105,7 @@ test("fails with the reason of a refusal (5.5)", async (t) => {
   });
 });
 
-test("fails when nobody listens, and names the target", async (t) => {
+test("rejects with ERR_FCGI_CLOSED and names the target if nothing listens", async (t) => {
   const { client, responder } = await connect(t, () => {});
   responder.close();
   await assert.rejects(client.request(GET), (error) => {
@@ -116,7 +116,7 @@ test("fails when nobody listens, and names the target", async (t) => {
   });
 });
 
-test("fails on bytes that are no FastCGI", async (t) => {
+test("rejects bytes that are no FastCGI with ERR_FCGI_PROTOCOL", async (t) => {
   const server = net.createServer((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
   t.after(() => server.close());
   await once(server.listen(0, "127.0.0.1"), "listening");
@@ -124,7 +124,7 @@ test("fails on bytes that are no FastCGI", async (t) => {
   await assert.rejects(new FastCGIClient(address.port).request(GET), { code: "ERR_FCGI_PROTOCOL" });
 });
 
-test("fails the body when the connection goes in mid-answer", async (t) => {
+test("fails the body when the connection closes before the end of the response", async (t) => {
   const { client } = await connect(t, (request) => {
     request.write(`${OK}half`);
     request.socket.end();
@@ -134,7 +134,7 @@ test("fails the body when the connection goes in mid-answer", async (t) => {
   await assert.rejects(response.ended, { code: "ERR_FCGI_CLOSED" });
 });
 
-test("does not die of a broken answer that nobody reads", async (t) => {
+test("survives a broken response that is not read", async (t) => {
   const { client } = await connect(t, (request) => {
     request.write(`${OK}half`);
     request.socket.end();
@@ -147,7 +147,7 @@ test("does not die of a broken answer that nobody reads", async (t) => {
   assert.equal(response.body.readableEnded, false);
 });
 
-test("gives up after headersTimeout without an answer", async (t) => {
+test("rejects with ERR_FCGI_TIMEOUT after headersTimeout without a response", async (t) => {
   const { client } = await connect(t, () => {}, { headersTimeout: 20 });
   await assert.rejects(client.request(GET), { code: "ERR_FCGI_TIMEOUT" });
 });
@@ -159,13 +159,13 @@ test("closes the connection of an aborted request that is not kept", async (t) =
   if (!responder.sockets[0]!.closed) await once(responder.sockets[0]!, "close");
 });
 
-test("refuses a signal that fired before", async (t) => {
+test("rejects a request whose signal has fired already", async (t) => {
   const { client, responder } = await connect(t, () => {});
   await assert.rejects(client.request(GET, { signal: AbortSignal.abort() }), { code: "ERR_FCGI_ABORTED" });
   assert.equal(responder.sockets.length, 0);
 });
 
-test("sends FCGI_ABORT_REQUEST on a kept connection, and uses it again once that is confirmed (5.4)", async (t) => {
+test("sends FCGI_ABORT_REQUEST on a kept connection, and uses it again after the confirmation (5.4)", async (t) => {
   const controller = new AbortController();
   const { client, responder } = await connect(
     t,
@@ -185,7 +185,7 @@ test("sends FCGI_ABORT_REQUEST on a kept connection, and uses it again once that
   assert.equal(responder.sockets.length, 1);
 });
 
-test("aborts when the body of the answer is destroyed", async (t) => {
+test("aborts the request when the body of the response is destroyed", async (t) => {
   const aborted = new Promise<void>((resolve) => {
     connect(
       t,
@@ -208,7 +208,7 @@ test("destroys a kept connection whose application does not confirm an abort", a
   await once(responder.sockets[0]!, "close");
 });
 
-test("aborts when the body of the request fails", async (t) => {
+test("aborts the request when its body fails", async (t) => {
   const { client } = await connect(t, () => {});
   async function* broken() {
     yield "part";
@@ -221,13 +221,13 @@ test("aborts when the body of the request fails", async (t) => {
   });
 });
 
-test("opens a connection per request unless it is to be kept", async (t) => {
+test("opens a connection per request without keepConn", async (t) => {
   const { client, responder } = await connect(t, (request) => request.end(`${OK}${request.keepConn}`));
   for (let n = 0; n < 3; n++) assert.equal(await text((await client.request(GET)).body), "false");
   assert.equal(responder.sockets.length, 3);
 });
 
-test("uses a kept connection again", async (t) => {
+test("reuses a kept connection", async (t) => {
   const { client, responder } = await connect(t, (request) => request.end(`${OK}${request.requestId}`), {
     keepConn: true,
   });
@@ -235,7 +235,7 @@ test("uses a kept connection again", async (t) => {
   assert.equal(responder.sockets.length, 1);
 });
 
-test("does not use a connection again whose body was cut short by an early answer", async (t) => {
+test("does not reuse a connection after an early response to an unfinished body", async (t) => {
   const { client, responder } = await connect(t, (request) => request.end(`${OK}early`), { keepConn: true });
   const body = new Readable({ read() {} });
   const response = await client.request({ REQUEST_METHOD: "POST" }, { body });
@@ -254,7 +254,7 @@ test("closes an idle connection after keepAliveTimeout", async (t) => {
   await once(responder.sockets[0]!, "close");
 });
 
-test("sends a GET again that met a connection closed by the application", async (t) => {
+test("sends a GET again if the application closed its kept connection", async (t) => {
   const { client, responder } = await connect(
     t,
     (request) => {
@@ -269,7 +269,7 @@ test("sends a GET again that met a connection closed by the application", async 
   assert.equal(responder.sockets.length, 2);
 });
 
-test("does not send a POST twice", async (t) => {
+test("does not send a POST again", async (t) => {
   let requests = 0;
   const { client } = await connect(
     t,
@@ -284,7 +284,7 @@ test("does not send a POST twice", async (t) => {
   assert.equal(requests, 2);
 });
 
-test("lets requests beyond maxConnections wait for their turn", async (t) => {
+test("queues requests beyond maxConnections", async (t) => {
   const open: ReceivedRequest[] = [];
   let most = 0;
   const { client } = await connect(
@@ -292,22 +292,22 @@ test("lets requests beyond maxConnections wait for their turn", async (t) => {
     (request) => {
       open.push(request);
       most = Math.max(most, open.length);
-      if (open.length === 2) setImmediate(() => answerAll(open.splice(0)));
+      if (open.length === 2) setImmediate(() => endAll(open.splice(0)));
     },
     { maxConnections: 2 },
   );
-  const answers = Array.from({ length: 8 }, async () => text((await client.request(GET)).body));
-  assert.equal((await Promise.all(answers)).length, 8);
+  const responses = Array.from({ length: 8 }, async () => text((await client.request(GET)).body));
+  assert.equal((await Promise.all(responses)).length, 8);
   assert.equal(most, 2);
 });
 
-test("shares a connection where the application says it may (4.1)", async (t) => {
+test("shares a connection if the application allows it (4.1)", async (t) => {
   const requests: ReceivedRequest[] = [];
   const { client, responder } = await connect(
     t,
     (request) => {
       requests.push(request);
-      // Answers all in reverse order, their records interleaved.
+      // Ends all in reverse order, their records interleaved.
       if (requests.length < 3) return;
       for (const one of requests) one.write(`${OK}${one.param("N")}`);
       for (const one of requests.reverse()) one.end("!");
@@ -315,19 +315,19 @@ test("shares a connection where the application says it may (4.1)", async (t) =>
     { multiplex: true },
     { FCGI_MPXS_CONNS: "1", FCGI_MAX_REQS: "10" },
   );
-  const answers = ["a", "b", "c"].map(async (N) => text((await client.request({ ...GET, N })).body));
-  assert.deepEqual(await Promise.all(answers), ["a!", "b!", "c!"]);
+  const responses = ["a", "b", "c"].map(async (N) => text((await client.request({ ...GET, N })).body));
+  assert.deepEqual(await Promise.all(responses), ["a!", "b!", "c!"]);
   // One for FCGI_GET_VALUES, one for all requests.
   assert.equal(responder.sockets.length, 2);
 });
 
-test("does not share a connection where the application does not say it may", async (t) => {
+test("does not share a connection if the application does not allow it", async (t) => {
   const open: ReceivedRequest[] = [];
   const { client, responder } = await connect(
     t,
     (request) => {
       open.push(request);
-      if (open.length === 2) answerAll(open);
+      if (open.length === 2) endAll(open);
     },
     { multiplex: true },
     { FCGI_MPXS_CONNS: "0" },
@@ -336,17 +336,17 @@ test("does not share a connection where the application does not say it may", as
   assert.equal(responder.sockets.length, 3);
 });
 
-test("gets values (4.1)", async (t) => {
+test("getValues() resolves with the variables of the application (4.1)", async (t) => {
   const { client } = await connect(t, () => {}, {}, { FCGI_MAX_REQS: "7" });
   assert.deepEqual(await client.getValues(), new Map([["FCGI_MAX_REQS", "7"]]));
 });
 
-test("gives up on values that do not come", async (t) => {
+test("getValues() rejects with ERR_FCGI_TIMEOUT without a response", async (t) => {
   const { client } = await connect(t, () => {});
   await assert.rejects(client.getValues(["FCGI_MAX_REQS"], 20), { code: "ERR_FCGI_TIMEOUT" });
 });
 
-test("stops reading from the application while nobody reads the answer", async (t) => {
+test("stops reading from the application while the response is not read", async (t) => {
   const piece = Buffer.alloc(65536);
   let sent = 0;
   const { client } = await connect(t, (request) => {
@@ -365,7 +365,7 @@ test("stops reading from the application while nobody reads the answer", async (
   assert(response.body.readableLength < 200_000);
 });
 
-test("reads a body from its source no faster than the application takes it", async (t) => {
+test("reads a body from its source no faster than the application reads it", async (t) => {
   let read = 0;
   const { client } = await connect(t, (request) => request.socket.pause());
   const body = new Readable({
@@ -375,10 +375,10 @@ test("reads a body from its source no faster than the application takes it", asy
     },
   });
   const controller = new AbortController();
-  const answer = client.request({ REQUEST_METHOD: "POST" }, { body, signal: controller.signal });
+  const response = client.request({ REQUEST_METHOD: "POST" }, { body, signal: controller.signal });
   await once(body, "pause");
   controller.abort();
-  await assert.rejects(answer, { code: "ERR_FCGI_ABORTED" });
+  await assert.rejects(response, { code: "ERR_FCGI_ABORTED" });
   assert(read < 50_000_000);
 });
 
@@ -394,7 +394,7 @@ test("moves 50 MB both ways unchanged", async (t) => {
   assert((await buffer(response.body)).equals(content));
 });
 
-test("bounds what is kept of stderr that nobody reads", async (t) => {
+test("bounds the buffer of an stderr that is not read", async (t) => {
   const { client } = await connect(t, (request) => {
     for (let n = 0; n < 100; n++) request.writeError("x".repeat(10_000));
     request.end(OK);
@@ -405,7 +405,7 @@ test("bounds what is kept of stderr that nobody reads", async (t) => {
   assert(kept >= 65536 && kept <= 2 * 65536);
 });
 
-test("close() lets running requests end and refuses others", async (t) => {
+test("close() completes running requests and rejects new ones", async (t) => {
   const { client } = await connect(
     t,
     async (request) => {
@@ -424,7 +424,7 @@ test("close() lets running requests end and refuses others", async (t) => {
   await closed;
 });
 
-test("refuses targets that are none", () => {
+test("throws on wrong targets", () => {
   assert.throws(() => new FastCGIClient(0), /port is 0: give an integer from 1/);
   assert.throws(() => new FastCGIClient({ port: 70000 }), RangeError);
   assert.throws(() => new FastCGIClient(""), RangeError);

@@ -31,7 +31,7 @@ function catchExceptions(t: TestContext): unknown[] {
   return caught;
 }
 
-/** Two requests on one connection, which is the only one; both are answered in one write. */
+/** Two requests on one connection, which is the only one; both are responded to in one write. */
 async function startNeighbours(t: TestContext) {
   const requests: ReceivedRequest[] = [];
   const values = { FCGI_MPXS_CONNS: "1" };
@@ -115,8 +115,8 @@ test("a body that throws fails its request alone", async (t) => {
   for (const [name, makeBody] of Object.entries(bodies)) {
     const { victim, neighbour, finish, client } = await startNeighbours(t);
     victim.body.resume();
-    const answer = client.request(GET, { body: makeBody() });
-    const failure = answer.then(({ ended }) => ended);
+    const response = client.request(GET, { body: makeBody() });
+    const failure = response.then(({ ended }) => ended);
     await assert.rejects(failure, { code: "ERR_FCGI_ABORTED" }, name);
     const content = text(neighbour.body);
     finish();
@@ -129,10 +129,10 @@ test("a body whose methods throw is an exception, and its request goes on", asyn
   const { client, requests } = await startNeighbours(t);
   const body = new Readable({ read() {} });
   body.destroy = fail;
-  const answer = client.request(GET, { body });
+  const response = client.request(GET, { body });
   while (requests.length < 3) await new Promise((resolve) => setImmediate(resolve));
   requests[2]!.end("early");
-  assert.equal(await text((await answer).body), "early");
+  assert.equal(await text((await response).body), "early");
   assert.deepEqual(caught, [thrown]);
 });
 
@@ -154,14 +154,14 @@ async function startGateway(
   return { responder, gateway, base: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-test("an onError that throws leaves the response and the place in the pool alone", async (t) => {
+test("an onError that throws does not change the response and frees its connection", async (t) => {
   const caught = catchExceptions(t);
   const { base } = await startGateway(t, (request) => request.end("nonsense"), { onError: fail });
   for (let n = 0; n < 3; n++) assert.equal((await fetch(base)).status, 502);
   assert.deepEqual(caught, [thrown, thrown, thrown]);
 });
 
-test("an onStderr that throws leaves the response alone", async (t) => {
+test("an onStderr that throws does not change the response", async (t) => {
   const caught = catchExceptions(t);
   const onRequest = (request: ReceivedRequest): void => {
     request.writeError("a word aside");
@@ -172,7 +172,7 @@ test("an onStderr that throws leaves the response alone", async (t) => {
   assert.deepEqual(caught, [thrown, thrown, thrown]);
 });
 
-test("a params function that throws, or returns no params, is 500 and heard by onError", async (t) => {
+test("a params function that throws or returns no params leads to 500 and to onError", async (t) => {
   const errors: Error[] = [];
   const results: (() => never)[] = [fail, () => Promise.resolve({}) as never, () => ({ A: 5 }) as never];
   const { base } = await startGateway(t, (request) => request.end(OK), {
@@ -243,7 +243,7 @@ test("a response that a middleware ended frees the application", async (t) => {
   assert.equal(await (await fetch(base)).text(), "whole");
 });
 
-test("a request whose browser is gone before the gateway is called is not sent", async (t) => {
+test("a request whose HTTP client disconnected before the gateway is called is not sent", async (t) => {
   let received = 0;
   const events = new EventEmitter();
   const called = once(events, "called");

@@ -34,7 +34,7 @@ async function start(
   return { gateway, errors, port: await listen(t, gateway) };
 }
 
-/** Sends a request with `node:http`; resolves with the head of the answer. */
+/** Sends a request with `node:http`; resolves with the head of the response. */
 async function send(
   port: number,
   path: string,
@@ -44,22 +44,22 @@ async function send(
   const req = http.request({ port, path, host: "127.0.0.1", ...options });
   req.end(body);
   const [res] = await once(req, "response");
-  // An upload may go on after the answer, to the end of the test.
+  // An upload may go on after the response, to the end of the test.
   req.on("error", () => {});
   return res;
 }
 
 /** Sends bytes on a socket; resolves with all that comes back, and how it ended. */
-async function exchange(port: number, bytes: string): Promise<{ answer: string; error?: string }> {
+async function sendRaw(port: number, bytes: string): Promise<{ response: string; error?: string }> {
   const socket = net.connect(port, "127.0.0.1");
   socket.write(bytes);
-  let answer = "";
+  let response = "";
   socket.setEncoding("latin1").on("data", (chunk) => {
-    answer += chunk;
+    response += chunk;
   });
   return new Promise((resolve) => {
-    socket.on("error", (error) => resolve({ answer, error: "code" in error ? String(error.code) : "" }));
-    socket.on("close", () => resolve({ answer }));
+    socket.on("error", (error) => resolve({ response, error: "code" in error ? String(error.code) : "" }));
+    socket.on("close", () => resolve({ response }));
   });
 }
 
@@ -72,7 +72,7 @@ function deferred(): { promise: Promise<void>; resolve: () => void } {
   return { promise, resolve };
 }
 
-test("forwards a request and its answer", async (t) => {
+test("forwards a request and its response", async (t) => {
   const { port } = await start(t, async (request) => {
     const body = await request.body;
     request.end(`Status: 404 Nowhere\r\nX-Seen: ${request.param("HTTP_X_WANTED")}\r\n\r\n<${body}>`);
@@ -144,7 +144,7 @@ test("forwards a chunked upload without CONTENT_LENGTH", async (t) => {
   assert.equal(await text(res), "chunked undefined abc");
 });
 
-test("tells a script the length of a chunked upload, and answers 411 to one over maxHeldBody", async (t) => {
+test("sends a script the length of a chunked upload, and responds to one over maxHeldBody with 411", async (t) => {
   const { port } = await start(
     t,
     async (request) => {
@@ -166,7 +166,7 @@ test("tells a script the length of a chunked upload, and answers 411 to one over
   assert.equal(await text(res), "Length Required\n");
 });
 
-test("tells Express and Connect mounts from the path behind them", async (t) => {
+test("separates the mount of Express and Connect from the path behind it", async (t) => {
   const responder = await startResponder(t, (request) => {
     request.end(
       OK + ["SCRIPT_NAME", "PATH_INFO", "REQUEST_URI"].map((name) => request.param(name)).join(" "),
@@ -184,7 +184,7 @@ test("tells Express and Connect mounts from the path behind them", async (t) => 
   }
 });
 
-test("says so when a body parser was there first", async (t) => {
+test("responds with 500 if a body parser has read the body", async (t) => {
   const responder = await startResponder(t, () => {});
   const errors: Error[] = [];
   const gateway = createGateway(responder.port, { onError: (error) => errors.push(error) });
@@ -194,20 +194,20 @@ test("says so when a body parser was there first", async (t) => {
   assert.match(String(errors[0]), /before body parsers/);
 });
 
-test("drops what belongs to one connection, and what could pass for something else", async (t) => {
+test("drops hop-by-hop fields, Proxy, and names with an underscore", async (t) => {
   const { port } = await start(t, (request) => {
     const names = request.params.map(([name]) => name).filter((name) => name.startsWith("HTTP_"));
     request.end(
       `Status: 200 OK\r\nConnection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 1\r\nTransfer-Encoding: chunked\r\nUpgrade: h2\r\n\r\n${names}`,
     );
   });
-  const { answer } = await exchange(
+  const { response } = await sendRaw(
     port,
     "GET / HTTP/1.1\r\nHost: a\r\nProxy: evil\r\nContent_Length: 9\r\nTE: trailers\r\nKeep-Alive: 9\r\nConnection: close\r\n\r\n",
   );
-  assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
-  assert.doesNotMatch(answer, /x-hop|upgrade|keep-alive/i);
-  assert.match(answer, /\r\n\r\n9\r\nHTTP_HOST\r\n0\r\n\r\n$/);
+  assert.match(response, /^HTTP\/1\.1 200 OK\r\n/);
+  assert.doesNotMatch(response, /x-hop|upgrade|keep-alive/i);
+  assert.match(response, /\r\n\r\n9\r\nHTTP_HOST\r\n0\r\n\r\n$/);
 });
 
 test("keeps repeated fields apart and joins cookies", async (t) => {
@@ -231,19 +231,19 @@ test("sends no body with HEAD, 204 and 304, and serves the next request on the c
     request.end(`Status: ${status}\r\nContent-Length: 4\r\n\r\nbody`);
   });
   const head = "Host: a\r\n\r\n";
-  const { answer } = await exchange(
+  const { response } = await sendRaw(
     port,
     `HEAD /200 HTTP/1.1\r\n${head}GET /204 HTTP/1.1\r\n${head}GET /304 HTTP/1.1\r\n${head}GET /200 HTTP/1.1\r\nConnection: close\r\n${head}`,
   );
   assert.deepEqual(
-    answer.match(/HTTP\/1\.1 \d+/g),
+    response.match(/HTTP\/1\.1 \d+/g),
     ["200", "204", "304", "200"].map((code) => `HTTP/1.1 ${code}`),
   );
-  assert.equal(answer.split("body").length, 2);
-  assert.doesNotMatch(answer.split("HTTP/1.1 304")[0]!.split("HTTP/1.1 204")[1]!, /content-length/i);
+  assert.equal(response.split("body").length, 2);
+  assert.doesNotMatch(response.split("HTTP/1.1 304")[0]!.split("HTTP/1.1 204")[1]!, /content-length/i);
 });
 
-test("sends the head of a stream at once, and its pieces as they come", async (t) => {
+test("sends the head of a stream at once, and its pieces as they arrive", async (t) => {
   let request!: ReceivedRequest;
   const { port } = await start(t, (received) => {
     request = received;
@@ -259,7 +259,7 @@ test("sends the head of a stream at once, and its pieces as they come", async (t
   await once(res, "end");
 });
 
-test("aborts the request when the browser goes in mid-answer", async (t) => {
+test("aborts the request when the HTTP client disconnects during the response", async (t) => {
   const aborted = deferred();
   const { port, errors } = await start(t, (request) => {
     request.write(`${OK}part`);
@@ -271,7 +271,7 @@ test("aborts the request when the browser goes in mid-answer", async (t) => {
   assert.deepEqual(errors, []);
 });
 
-test("aborts the request when the browser goes in mid-upload", async (t) => {
+test("aborts the request when the HTTP client disconnects during the upload", async (t) => {
   const aborted = deferred();
   const { port, errors } = await start(t, (request) => {
     request.socket.on("close", aborted.resolve);
@@ -283,7 +283,7 @@ test("aborts the request when the browser goes in mid-upload", async (t) => {
   assert.deepEqual(errors, []);
 });
 
-test("answers 502, 503 and 504 for an application that fails before its head", async (t) => {
+test("responds with 502, 503 or 504 if the application fails before its head", async (t) => {
   const { port, errors } = await start(
     t,
     (request) => {
@@ -305,14 +305,14 @@ test("answers 502, 503 and 504 for an application that fails before its head", a
   assert.equal(errors.length, 6);
 });
 
-test("answers 502 when nobody listens", async (t) => {
+test("responds with 502 if nothing listens", async (t) => {
   const responder = await startResponder(t, () => {});
   responder.close();
   const port = await listen(t, createGateway(responder.port));
   assert.equal((await send(port, "/")).statusCode, 502);
 });
 
-test("never lets a broken answer look complete", async (t) => {
+test("never lets a broken response look complete", async (t) => {
   let long: ReceivedRequest | undefined;
   const { port, errors } = await start(t, (request) => {
     const path = request.param("PATH_INFO");
@@ -329,7 +329,7 @@ test("never lets a broken answer look complete", async (t) => {
   });
   for (const path of ["closes", "status", "short", "long"]) {
     const res = await send(port, `/${path}`).catch((error: Error) => error);
-    // Once the browser has the head.
+    // After the client has received the head.
     long?.end("and more");
     if (res instanceof IncomingMessage) await assert.rejects(text(res), { code: "ECONNRESET" }, path);
     else assert.equal("code" in res && res.code, "ECONNRESET", path);
@@ -337,15 +337,15 @@ test("never lets a broken answer look complete", async (t) => {
   assert.equal(errors.length, 4);
 });
 
-test("resets the connection of an HTTP/1.0 browser when the answer breaks", async (t) => {
+test("resets the connection of an HTTP/1.0 client when the response breaks", async (t) => {
   const { port } = await start(t, (request) => {
     request.write(`${OK}part`);
     setImmediate(() => request.socket.end());
   });
-  assert.equal((await exchange(port, "GET / HTTP/1.0\r\n\r\n")).error, "ECONNRESET");
+  assert.equal((await sendRaw(port, "GET / HTTP/1.0\r\n\r\n")).error, "ECONNRESET");
 });
 
-test("takes an appStatus after a complete answer for what it is", async (t) => {
+test("ignores an appStatus after a response that has its Content-Length", async (t) => {
   const { port } = await start(t, (request) => request.end("Content-Length: 4\r\n\r\nbody", 3));
   assert.equal(await text(await send(port, "/")), "body");
 });
@@ -361,7 +361,7 @@ test("follows a local redirect (RFC 3875, 6.2.2)", async (t) => {
   assert.equal((await send(port, "/loop")).statusCode, 502);
 });
 
-test("frees the connections of answers that are not forwarded, though the application leaves them open", async (t) => {
+test("frees the connections of responses that are not forwarded, even if the application does not end them", async (t) => {
   const responses: Record<string, string> = {
     "/redirect": "Location: /to\r\n\r\n",
     "/redirect-and-body": `Location: /to\r\n\r\n${"x".repeat(3_000_000)}`,
@@ -385,7 +385,7 @@ test("frees the connections of answers that are not forwarded, though the applic
   }
 });
 
-test("leaves other redirects to the browser", async (t) => {
+test("forwards other redirects to the HTTP client", async (t) => {
   const { port } = await start(t, (request) => {
     const uri = request.param("REQUEST_URI");
     if (uri === "/absolute") request.end("Location: http://a/\r\n\r\n");
@@ -401,7 +401,7 @@ test("leaves other redirects to the browser", async (t) => {
   }
 });
 
-test("answers early without waiting for the upload", async (t) => {
+test("responds early without waiting for the upload", async (t) => {
   const { port } = await start(t, (request) => request.end("Status: 413 Too Much\r\n\r\nno"));
   const body = Buffer.alloc(5_000_000);
   const res = await send(port, "/", { method: "POST", headers: { "Content-Length": body.length } }, body);

@@ -38,7 +38,7 @@ async function serve(t: TestContext, application: Parameters<typeof createServer
   return listen(t, (backend.address() as AddressInfo).port, { keepConn: true });
 }
 
-interface Answer {
+interface ReceivedResponse {
   readonly headers: http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader;
   readonly body: string;
 }
@@ -47,14 +47,14 @@ async function send(
   session: http2.ClientHttp2Session,
   headers: http2.OutgoingHttpHeaders,
   body?: string,
-): Promise<Answer> {
+): Promise<ReceivedResponse> {
   const stream = session.request(headers, body === undefined ? {} : { endStream: false });
   if (body !== undefined) stream.end(body);
-  const [answer] = await once(stream, "response");
-  return { headers: answer, body: await text(stream) };
+  const [response] = await once(stream, "response");
+  return { headers: response, body: await text(stream) };
 }
 
-test("answers GET, HEAD and POST over HTTP/2, with and without a length", async (t) => {
+test("responds to GET, HEAD and POST over HTTP/2, with and without a length", async (t) => {
   const { session, errors } = await serve(t, async (req, res) => {
     const body = await text(req);
     const { host, cookie, "content-length": length } = req.headers;
@@ -85,7 +85,7 @@ test("answers GET, HEAD and POST over HTTP/2, with and without a length", async 
   assert.deepEqual(errors, []);
 });
 
-test("passes :authority on as Host, also beside a Host field (RFC 9113, 8.3.1)", async (t) => {
+test("forwards :authority as Host, also beside a Host field (RFC 9113, 8.3.1)", async (t) => {
   const responder = await startResponder(t, (request) => {
     const hosts = request.params.filter(([name]) => name === "HTTP_HOST").map(([, value]) => value);
     request.end(`${OK}${hosts} ${request.param("SERVER_NAME")} ${request.param("SERVER_PROTOCOL")}`);
@@ -132,7 +132,7 @@ test("ignores trailers over HTTP/2", async (t) => {
   assert.equal(await text(stream), '["body",null,{}]');
 });
 
-test("aborts the request when the HTTP/2 stream is reset, in mid-answer and in mid-upload", async (t) => {
+test("aborts the request when the HTTP/2 stream is reset, during the response and during the upload", async (t) => {
   let aborted: (() => void) | undefined;
   let received: ((request: ReceivedRequest) => void) | undefined;
   const responder = await startResponder(t, (request) => {
@@ -158,7 +158,7 @@ test("aborts the request when the HTTP/2 stream is reset, in mid-answer and in m
   assert.deepEqual(errors, []);
 });
 
-test("never lets a broken answer look complete over HTTP/2", async (t) => {
+test("never lets a broken response look complete over HTTP/2", async (t) => {
   const responder = await startResponder(t, (request) => {
     request.write(`${OK}part`);
     setImmediate(() => request.socket.destroy());
@@ -168,7 +168,7 @@ test("never lets a broken answer look complete over HTTP/2", async (t) => {
   await assert.rejects(text(stream), /NGHTTP2_INTERNAL_ERROR/);
 });
 
-test("answers 502 over HTTP/2, and prints nothing", async (t) => {
+test("responds with 502 over HTTP/2, and prints nothing", async (t) => {
   const warnings: unknown[] = [];
   const onWarning = (warning: unknown): void => void warnings.push(warning);
   process.on("warning", onWarning);
@@ -188,7 +188,7 @@ test("answers 502 over HTTP/2, and prints nothing", async (t) => {
   assert.deepEqual(warnings, []);
 });
 
-test("tells a script the length of a body over HTTP/2", async (t) => {
+test("sends a script the length of a body over HTTP/2", async (t) => {
   const responder = await startResponder(t, async (request) => {
     request.end(`${OK}${request.param("CONTENT_LENGTH")} ${await request.body}`);
   });

@@ -49,7 +49,7 @@ function bodyOf(bytes: Buffer, random: Random): Buffer | Readable | AsyncIterabl
   return Readable.from(pieces);
 }
 
-/** Sends one request and reads its answer, unless it is aborted or its answer thrown away. */
+/** Sends one request and reads its response, unless it is aborted or its response destroyed. */
 async function ask(client: FastCGIClient, random: Random): Promise<void> {
   const bytes = Buffer.alloc(random.integer(0, random.pick([10, 70_000, 600_000])), random.integer(97, 122));
   const url = random.pick(["/", "/", "/late", "/early"]);

@@ -29,7 +29,7 @@ async function allClosed({ sockets }: Responder): Promise<void> {
   for (const socket of sockets) if (!socket.closed) await once(socket, "close");
 }
 
-/** An application that never answers, and what tells that it has a number of requests. */
+/** An application that never responds, and a promise for a number of requests that it received. */
 function silent(count: number) {
   const requests: ReceivedRequest[] = [];
   let resolve: () => void;
@@ -43,7 +43,7 @@ function silent(count: number) {
   return { requests, all, onRequest };
 }
 
-test("repeats nothing after destroy(), and leaves neither promise nor connection", async (t) => {
+test("sends nothing again after destroy(), settles each promise and closes each connection", async (t) => {
   for (const method of ["GET", "DELETE", "PUT"]) {
     const { onRequest, all, requests } = silent(2);
     const { client, responder } = await connect(
@@ -55,17 +55,17 @@ test("repeats nothing after destroy(), and leaves neither promise nor connection
       { keepConn: true },
     );
     await text((await client.request(GET)).body);
-    const answer = client.request({ REQUEST_METHOD: method });
+    const response = client.request({ REQUEST_METHOD: method });
     await all;
     client.destroy();
-    await assert.rejects(answer, { code: "ERR_FCGI_CLOSED", message: "the FastCGI client was destroyed" });
+    await assert.rejects(response, { code: "ERR_FCGI_CLOSED", message: "the FastCGI client was destroyed" });
     await client.close();
     await allClosed(responder);
     assert.equal(requests.length, 2);
   }
 });
 
-test("repeats nothing after close() when the application closes the connection", async (t) => {
+test("sends nothing again after close() when the application closes the connection", async (t) => {
   const { onRequest, all, requests } = silent(2);
   const { client, responder } = await connect(
     t,
@@ -76,16 +76,16 @@ test("repeats nothing after close() when the application closes the connection",
     { keepConn: true },
   );
   await text((await client.request(GET)).body);
-  const answer = client.request(GET);
+  const response = client.request(GET);
   await all;
   const closed = client.close();
   responder.sockets[0]!.destroy();
-  await assert.rejects(answer, { code: "ERR_FCGI_CLOSED" });
+  await assert.rejects(response, { code: "ERR_FCGI_CLOSED" });
   await closed;
   assert.equal(requests.length, 2);
 });
 
-test("does not send a request again for which the application sent any record", async (t) => {
+test("does not send a request again after a record of its response", async (t) => {
   const { onRequest, requests } = silent(2);
   const { client } = await connect(
     t,
@@ -102,7 +102,7 @@ test("does not send a request again for which the application sent any record", 
   assert.equal(requests.length, 2);
 });
 
-test("sends a request again under any method that is idempotent, and no other", async (t) => {
+test("sends a request again if its method is idempotent, and no other", async (t) => {
   for (const [params, count] of [
     [{ REQUEST_METHOD: "PUT" }, 3],
     [{ REQUEST_METHOD: "PATCH" }, 2],
@@ -122,9 +122,9 @@ test("sends a request again under any method that is idempotent, and no other", 
       { keepConn: true },
     );
     await text((await client.request(GET)).body);
-    const answer = client.request(params);
-    if (count === 3) await text((await answer).body);
-    else await assert.rejects(answer, { code: "ERR_FCGI_CLOSED" });
+    const response = client.request(params);
+    if (count === 3) await text((await response).body);
+    else await assert.rejects(response, { code: "ERR_FCGI_CLOSED" });
     assert.equal(requests.length, count);
   }
 });
@@ -135,7 +135,7 @@ async function allReject(promises: Promise<unknown>[]): Promise<void> {
   await Promise.all(promises.map((promise) => assert.rejects(promise, gone)));
 }
 
-test("destroy() settles requests in the pool, in mid-body and raw ones, with its error", async (t) => {
+test("destroy() rejects running, queued and raw requests with its error", async (t) => {
   const { onRequest, all } = silent(3);
   const { client, responder } = await connect(
     t,
@@ -146,20 +146,20 @@ test("destroy() settles requests in the pool, in mid-body and raw ones, with its
     { maxConnections: 3 },
   );
   const body = new Readable({ read() {} });
-  const silentAnswer = client.request({ ...GET, N: "silent" }, { body });
-  const [answer, raw] = await Promise.all([client.request(GET), client.requestRaw(GET)]);
+  const silentResponse = client.request({ ...GET, N: "silent" }, { body });
+  const [response, raw] = await Promise.all([client.request(GET), client.requestRaw(GET)]);
   await all;
   const waiting = [client.request(GET), client.requestRaw(GET)];
-  const content = text(answer.body);
+  const content = text(response.body);
   client.destroy(gone);
-  await allReject([silentAnswer, ...waiting, content, answer.ended, raw.ended]);
+  await allReject([silentResponse, ...waiting, content, response.ended, raw.ended]);
   assert.equal(body.destroyed, true);
-  assert.equal(await text(answer.stderr), "");
+  assert.equal(await text(response.stderr), "");
   await client.close();
   await allClosed(responder);
 });
 
-test("destroy() settles what waits for FCGI_GET_VALUES, and closes its connections", async (t) => {
+test("destroy() rejects requests that wait for FCGI_GET_VALUES, and closes its connections", async (t) => {
   const { client, responder } = await connect(t, () => {}, { multiplex: true });
   const promises = [client.request(GET), client.requestRaw(GET), client.getValues()];
   client.destroy(gone);
@@ -170,11 +170,11 @@ test("destroy() settles what waits for FCGI_GET_VALUES, and closes its connectio
   await assert.rejects(client.request(GET), { code: "ERR_FCGI_CLOSED" });
 });
 
-test("destroy() settles requests while the connection is made", async (t) => {
+test("destroy() rejects requests whose connection is not open yet", async (t) => {
   const { client, responder } = await connect(t, () => {});
-  const answer = client.request(GET);
+  const response = client.request(GET);
   client.destroy(gone);
-  await assert.rejects(answer, gone);
+  await assert.rejects(response, gone);
   await client.close();
   await allClosed(responder);
 });
@@ -186,7 +186,7 @@ test("close() waits for getValues()", async (t) => {
   assert.equal((await values).get("FCGI_MAX_REQS"), "10");
 });
 
-test("an aborted signal leaves no connection, at whichever moment it fires", async (t) => {
+test("a signal closes the connection of its request, whenever it fires", async (t) => {
   const moments: Record<string, (controller: AbortController) => Promise<RequestOptions>> = {
     waiting: async (controller) => {
       setImmediate(() => controller.abort());
@@ -209,8 +209,8 @@ test("an aborted signal leaves no connection, at whichever moment it fires", asy
       const controller = new AbortController();
       const first = moment === "waiting" ? client.request(GET) : undefined;
       first?.catch(() => {});
-      const answer = client.request(GET, { ...(await prepare(controller)), signal: controller.signal });
-      await assert.rejects(answer, { code: "ERR_FCGI_ABORTED" }, moment);
+      const response = client.request(GET, { ...(await prepare(controller)), signal: controller.signal });
+      await assert.rejects(response, { code: "ERR_FCGI_ABORTED" }, moment);
       if (first !== undefined) client.destroy();
       await client.close();
       await allClosed(responder);
@@ -218,7 +218,7 @@ test("an aborted signal leaves no connection, at whichever moment it fires", asy
   }
 });
 
-test("params and options that cannot be sent take no place in the pool", async (t) => {
+test("wrong params and options take no place in the queue", async (t) => {
   const { client } = await connect(t, (request) => request.end(OK), { keepConn: true, maxConnections: 1 });
   const wrong: [unknown, object, string][] = [
     [{ A: 5 }, {}, "ERR_INVALID_ARG_TYPE"],
@@ -236,8 +236,8 @@ test("params and options that cannot be sent take no place in the pool", async (
   ];
   for (const [params, options, code] of wrong) {
     // What TypeScript would not let through.
-    const answer: Promise<unknown> = Reflect.apply(client.request, client, [params, options]);
-    await assert.rejects(answer, { code }, JSON.stringify([params, options]));
+    const response: Promise<unknown> = Reflect.apply(client.request, client, [params, options]);
+    await assert.rejects(response, { code }, JSON.stringify([params, options]));
   }
   assert.equal(
     (await client.request(GET, { keepConn: undefined, headersTimeout: undefined })).statusCode,
@@ -245,27 +245,27 @@ test("params and options that cannot be sent take no place in the pool", async (
   );
 });
 
-test("refuses requests beyond maxWaitingRequests", async (t) => {
+test("rejects requests beyond maxWaitingRequests with ERR_FCGI_LIMIT", async (t) => {
   const { client } = await connect(t, () => {}, { maxConnections: 1, maxWaitingRequests: 2 });
-  const answers = Array.from({ length: 4 }, () => client.request(GET));
-  await assert.rejects(answers[3]!, { code: "ERR_FCGI_LIMIT" });
+  const responses = Array.from({ length: 4 }, () => client.request(GET));
+  await assert.rejects(responses[3]!, { code: "ERR_FCGI_LIMIT" });
   client.destroy(gone);
-  await allReject(answers.slice(0, 3));
+  await allReject(responses.slice(0, 3));
 });
 
-test("numbers from the application that are none do not stop the client", async (t) => {
+test("ignores numbers of the application that are none", async (t) => {
   for (const text of ["-1", "0", "", "0.5", "1e9", "x", "NaN", "99999999999999999999"]) {
     const values = { FCGI_MPXS_CONNS: "1", FCGI_MAX_CONNS: text, FCGI_MAX_REQS: text };
     const { client } = await connect(t, (request) => request.end(OK), { multiplex: true }, values);
-    const answers = await Promise.all([client.request(GET), client.request(GET), client.request(GET)]);
+    const responses = await Promise.all([client.request(GET), client.request(GET), client.request(GET)]);
     assert.deepEqual(
-      answers.map(({ statusCode }) => statusCode),
+      responses.map(({ statusCode }) => statusCode),
       [200, 200, 200],
     );
   }
 });
 
-test("a body that fails while its request waits fails the request", async (t) => {
+test("a body that fails while its request is queued rejects the request", async (t) => {
   const { client } = await connect(t, () => {}, { maxConnections: 1 });
   client.request(GET).catch(() => {});
   await assert.rejects(client.request(GET, { body: createReadStream("/does/not/exist") }), (error) => {
@@ -275,7 +275,7 @@ test("a body that fails while its request waits fails the request", async (t) =>
   });
 });
 
-test("closes a connection with aborts that were not confirmed when its last neighbour ends", async (t) => {
+test("closes a connection with unconfirmed aborts when its last other request ends", async (t) => {
   let neighbour: ReceivedRequest | undefined;
   const { client, responder } = await connect(
     t,
@@ -286,7 +286,7 @@ test("closes a connection with aborts that were not confirmed when its last neig
     { multiplex: true },
     MULTIPLEX,
   );
-  const answer = await client.request({ ...GET, N: "neighbour" });
+  const response = await client.request({ ...GET, N: "neighbour" });
   const aborted = await client.request(GET);
   aborted.body.destroy();
   await assert.rejects(aborted.ended, { code: "ERR_FCGI_ABORTED" });
@@ -298,7 +298,7 @@ test("closes a connection with aborts that were not confirmed when its last neig
   }
   assert.equal(neighbour!.socket.closed, false);
   neighbour!.end("whole");
-  assert.equal(await text(answer.body), "whole");
+  assert.equal(await text(response.body), "whole");
   await allClosed({ ...responder, sockets: [neighbour!.socket] });
 });
 

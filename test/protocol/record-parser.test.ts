@@ -41,7 +41,7 @@ describe("RecordParser", () => {
     }
   });
 
-  test("says whether the bytes so far end in mid-record", () => {
+  test("isMidRecord is true while a record is incomplete", () => {
     const parser = new RecordParser();
     const states = Array.from(bytes("01 05 0001 0002 01 00 4142 00"), (byte) => {
       parser.push(Buffer.of(byte));

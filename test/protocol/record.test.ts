@@ -69,7 +69,7 @@ describe("records that are written (3.3)", () => {
     assert.deepEqual(Buffer.from(padding ?? []), Buffer.alloc(5));
   });
 
-  test("are refused where a number does not fit", () => {
+  test("are refused if a number does not fit", () => {
     const none = Buffer.alloc(0);
     assert.throws(() => protocol.encodeRecord(5, 1, Buffer.alloc(65_536)), /65536 bytes, at most 65535 fit/);
     assert.equal(protocol.encodeRecord(5, 1, Buffer.alloc(65_535)).length, 65_544);
