@@ -1,5 +1,4 @@
 import { isIP } from "node:net";
-import type { RequestHead } from "./request-head.ts";
 
 /**
  * What becomes of the header fields in which proxies tell of the client: `drop` keeps them from the application,
@@ -39,8 +38,16 @@ export function readForwarded(value: unknown = "drop"): ForwardedPolicy {
   });
 }
 
+/** The web server's connection to the client, and the Host field. */
+interface ClientConnection {
+  readonly remoteAddress: string;
+  readonly localPort: string;
+  readonly isEncrypted: boolean;
+  readonly headers: Readonly<Record<string, string | string[]>>;
+}
+
 /** The fields as the web server would send them of its own: name as browsers write it, name in lower case, value. */
-export function forwardedFields(head: RequestHead): [raw: string, key: string, value: string][] {
+export function forwardedFields(head: ClientConnection): [raw: string, key: string, value: string][] {
   const { remoteAddress, localPort, headers } = head;
   const fields: [string, string, string][] = [];
   // nginx says "unix:" of a client on a unix socket: no address.

@@ -1,12 +1,7 @@
 import type { Socket } from "node:net";
 import { crashesOnEarlyEnd } from "../cgi/front-ends.ts";
-import {
-  addTransferEncoding,
-  type HeadLimits,
-  type HeadProblem,
-  RequestHead,
-  readRequestHead,
-} from "../cgi/request-head.ts";
+import { type HeadLimits, readRequestHead } from "../cgi/read-request-head.ts";
+import { addTransferEncoding, type HeadProblem, RequestHead } from "../cgi/request-head.ts";
 import type { ApplicationLimits } from "../connection/application-request.ts";
 import { type ConnectionOwner, FastCGIConnection } from "../fastcgi/connection.ts";
 import { foreignProtocol, reportForeignProtocol, respondToHTTP } from "../fastcgi/foreign-protocol.ts";

@@ -1,6 +1,6 @@
 import { maxHeaderSize, type ServerOptions } from "node:http";
 import { type ForwardedPolicy, readForwarded } from "../cgi/forwarded.ts";
-import type { HeadLimits } from "../cgi/request-head.ts";
+import type { HeadLimits } from "../cgi/read-request-head.ts";
 import type { AllowedAddresses } from "../listen/allowed-addresses.ts";
 import { argumentError, describeValue } from "../listen/argument-error.ts";
 import type { Roles } from "./routing.ts";

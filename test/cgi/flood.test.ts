@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { type RequestHead, readRequestHead } from "../../src/cgi/request-head.ts";
+import { readRequestHead } from "../../src/cgi/read-request-head.ts";
+import type { RequestHead } from "../../src/cgi/request-head.ts";
 import { readFixtures } from "../fixtures/replay.ts";
 import { pairs } from "../support/wire.ts";
 

@@ -6,7 +6,8 @@ import { type AddressInfo, connect } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { FIRST_WINS, KNOWN_FIELDS, ONCE } from "../../src/cgi/known-names.ts";
-import { type RequestHead, readRequestHead } from "../../src/cgi/request-head.ts";
+import { readRequestHead } from "../../src/cgi/read-request-head.ts";
+import type { RequestHead } from "../../src/cgi/request-head.ts";
 import { pairs } from "../support/wire.ts";
 
 /** The parser of node:http of the version that runs: what it refuses, and how it counts, is what must hold here. */

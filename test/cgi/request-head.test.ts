@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { addTransferEncoding, type RequestHead, readRequestHead } from "../../src/cgi/request-head.ts";
+import { readRequestHead } from "../../src/cgi/read-request-head.ts";
+import { addTransferEncoding, type RequestHead } from "../../src/cgi/request-head.ts";
 import { pairs } from "../support/wire.ts";
 
 type Pair = readonly [string, string];

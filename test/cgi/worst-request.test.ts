@@ -3,7 +3,7 @@ import { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { describe, test } from "node:test";
 import { decodeParams } from "../../src/cgi/params.ts";
-import { readRequestHead } from "../../src/cgi/request-head.ts";
+import { readRequestHead } from "../../src/cgi/read-request-head.ts";
 import { pairs } from "../support/wire.ts";
 
 /**

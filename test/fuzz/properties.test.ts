@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { CGIHeadParser } from "../../src/cgi/cgi-head.ts";
-import { readRequestHead } from "../../src/cgi/request-head.ts";
+import { readRequestHead } from "../../src/cgi/read-request-head.ts";
 import { translateResponseHead } from "../../src/cgi/response-head.ts";
 import { ApplicationConnection } from "../../src/connection/application.ts";
 import {
