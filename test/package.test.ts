@@ -70,46 +70,79 @@ describe("the package, packed and installed in an empty project", () => {
     assert.equal(run(project, process.execPath, "require.cjs"), "served\n");
   });
 
-  test("has types under nodenext, for modules of both kinds", () => {
-    const source = readFileSync(new URL("public-api.ts", import.meta.url), "utf8");
-    writeFileSync(
-      join(project, "types.mts"),
-      source.replace(
+  describe("has types", () => {
+    const versions = ["typescript-5.4", "typescript-5.9", "typescript"] as const;
+    const bundler = ["--module", "esnext", "--moduleResolution", "bundler"];
+    const rows: [what: string, file: string, options: string[], compilers: readonly string[]][] = [
+      ["a module, with nodenext", "types.mts", ["--module", "nodenext"], versions],
+      ["a module, with a bundler", "types.ts", bundler, versions],
+      ["CommonJS that imports when it runs, with nodenext", "later.cts", ["--module", "nodenext"], versions],
+      // TypeScript knows since 5.8 that require() loads modules.
+      ["CommonJS, with nodenext", "types.cts", ["--module", "nodenext"], versions.slice(1)],
+      // Up to TypeScript 6 this looks for `main`, `types` and `typesVersions`, not for `exports`.
+      ["CommonJS, with --module commonjs", "types.ts", ["--module", "commonjs"], versions],
+    ];
+
+    before(() => {
+      const source = readFileSync(new URL("public-api.ts", import.meta.url), "utf8").replace(
         /"\.\.\/src\/(?:(\w+)\/)?index\.ts"/g,
         (_, name) => `"serve-fastcgi${name ? `/${name}` : ""}"`,
-      ),
-    );
-    writeFileSync(
-      join(project, "types.cts"),
-      'import main = require("serve-fastcgi");\nmain.serveFastCGI((_req, res) => void res.end(), 1234).close();\n',
-    );
-    const options = {
-      module: "nodenext",
-      target: "es2022",
-      strict: true,
-      noEmit: true,
-      types: ["node"],
-      exactOptionalPropertyTypes: true,
-      typeRoots: [join(root, "node_modules/@types")],
-    };
-    writeFileSync(
-      join(project, "tsconfig.json"),
-      JSON.stringify({ compilerOptions: options, include: ["*.mts", "*.cts"] }),
-    );
-    run(project, bin("tsc"), "-p", ".");
+      );
+      writeFileSync(join(project, "types.mts"), source);
+      writeFileSync(join(project, "types.ts"), source);
+      writeFileSync(
+        join(project, "types.cts"),
+        `import main = require("serve-fastcgi");
+         import client = require("serve-fastcgi/client");
+         import protocol = require("serve-fastcgi/protocol");
+         main.serveFastCGI((_req, res) => void res.end(), 1234).close();
+         export const gateway: client.Gateway = client.createGateway(1234);
+         export const stdout: 6 = protocol.RecordType.STDOUT;`,
+      );
+      writeFileSync(
+        join(project, "later.cts"),
+        `import type { FastCGIServer } from "serve-fastcgi" with { "resolution-mode": "import" };
+         export async function start(): Promise<FastCGIServer> {
+           const { serveFastCGI } = await import("serve-fastcgi");
+           const { createGateway } = await import("serve-fastcgi/client");
+           return serveFastCGI(createGateway(1234), 1235);
+         }`,
+      );
+    });
+
+    for (const [what, file, options, compilers] of rows) {
+      for (const compiler of compilers) {
+        const { version } = JSON.parse(
+          readFileSync(join(root, "node_modules", compiler, "package.json"), "utf8"),
+        ) as { version: string };
+        test(`for ${what}, under TypeScript ${version.replace(/\.\d+$/, "")}`, () => {
+          const strict = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--target", "es2022"];
+          const types = ["--types", "node", "--typeRoots", join(root, "node_modules/@types")];
+          const program = join(root, "node_modules", compiler, "bin/tsc");
+          run(project, process.execPath, program, ...strict, ...types, ...options, file);
+        });
+      }
+    }
   });
 
   test("has nothing that publint or attw object to", () => {
     const report = run(root, bin("publint"), "run", tarball, "--strict");
     assert.doesNotMatch(report, /Warning|Error/i);
-    run(root, bin("attw"), tarball, "--profile", "esm-only");
+    // require() loads modules in all supported versions of Node.js.
+    run(root, bin("attw"), tarball, "--ignore-rules", "cjs-resolves-to-esm");
   });
 
-  test("holds its code, its sources for the maps, and nothing of the tests", () => {
+  test("holds its code, its sources for the maps, and its examples, and nothing of the tests", () => {
     const files = readdirSync(join(project, "node_modules", "serve-fastcgi"), {
       recursive: true,
     }) as string[];
-    for (const file of ["dist/index.js", "dist/index.d.ts", "src/index.ts", "LICENSE"]) {
+    for (const file of [
+      "dist/index.js",
+      "dist/index.d.ts",
+      "src/index.ts",
+      "examples/gateway.ts",
+      "LICENSE",
+    ]) {
       assert.ok(files.includes(file), file);
     }
     assert.deepEqual(
