@@ -1,3 +1,4 @@
+import { cases } from "./cases.ts";
 import { frontEndDifferences } from "./front-ends.ts";
 import type { AppName, Case, CaseContext, FrontEnd, Target } from "./target.ts";
 
@@ -8,7 +9,7 @@ export interface Difference {
   readonly variant?: string;
   /** Only for these applications. */
   readonly apps?: readonly AppName[];
-  /** The name of the case. */
+  /** The id of the case. */
   readonly case: string;
   /** What happens instead, in a few words, for the table in the README. */
   readonly expect: string;
@@ -28,7 +29,7 @@ export function findDifference(target: Target, testCase: Case): Difference | und
   return differences.find(
     (entry) =>
       entry.frontEnd === target.frontEnd &&
-      entry.case === testCase.name &&
+      entry.case === testCase.id &&
       (entry.variant === undefined || (target.variant ?? "").includes(entry.variant)) &&
       (entry.apps === undefined || entry.apps.includes(target.app)),
   );
@@ -36,12 +37,13 @@ export function findDifference(target: Target, testCase: Case): Difference | und
 
 /** Renders the table as markdown, for the README: a row for each reason. */
 export function renderDifferences(entries: readonly Difference[] = differences): string {
+  const names = new Map(cases.map(({ id, name }) => [id, name]));
   const rows = new Map<string, string[]>();
   for (const entry of entries) {
     const frontEnd = entry.variant ? `${entry.frontEnd} (${entry.variant})` : entry.frontEnd;
     const expect = entry.sometimes ? `${entry.expect}, at times` : entry.expect;
     const key = [frontEnd, expect, entry.reason].map((text) => text.replaceAll("|", "\\|")).join(" | ");
-    rows.set(key, [...(rows.get(key) ?? []), entry.case.replaceAll("|", "\\|")]);
+    rows.set(key, [...(rows.get(key) ?? []), (names.get(entry.case) ?? entry.case).replaceAll("|", "\\|")]);
   }
   const lines = [...rows].map(([key, names]) => {
     const [frontEnd, ...rest] = key.split(" | ");

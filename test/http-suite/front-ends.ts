@@ -3,6 +3,7 @@ import type { FrontEnd } from "./target.ts";
 
 /** What several cases have in common that a front end decides otherwise. */
 interface Group {
+  /** Ids. */
   readonly cases: readonly string[];
   readonly expect: string;
   readonly reason: string;
@@ -11,80 +12,70 @@ interface Group {
 }
 
 const halfAnswers: readonly string[] = [
-  "res.destroy()",
-  "res.destroy(error)",
-  "req.destroy()",
-  "req.socket.destroy()",
-].map((what) => `does not let an answer look whole that ends with ${what}`);
-const throwsAfterHead =
-  "does not let an answer look whole whose handler throws after the head, in a framework";
+  "endings/destroy-res",
+  "endings/destroy-res-error",
+  "endings/destroy-req",
+  "endings/destroy-socket",
+];
+const throwsAfterHead = "endings/throws-after-head-in-framework";
 
 const storesUploads = {
-  cases: [
-    "passes on what arrives of a body before the rest is there",
-    "tells the application that the client is gone in the middle of an upload",
-    "answers 413 while the client still holds back the body",
-  ],
+  cases: ["bodies/passed-on", "endings/client-gone-upload", "endings/413-held-back"],
   expect: "the application is called when the upload is complete",
 };
-const endlessUpload = "holds back an upload of 200 MB that the application does not read, in bounded memory";
+const endlessUpload = "bodies/held-back-200-mb";
 const clientGone = {
-  cases: ["tells the application that the client is gone before the answer"],
+  cases: ["endings/client-gone"],
   expect: "the application hears of it when it next writes",
   reason: "Only nginx watches the client while the application is silent",
 };
 const zeroLength = {
-  cases: ["tells of no body where a GET has none"],
+  cases: ["fields/no-body"],
   expect: "`Content-Length: 0`",
   reason: "It sends CONTENT_LENGTH=0 with every request without a body",
 };
 const joinsFields = {
-  cases: [
-    "keeps the values of a repeated header field apart in headersDistinct",
-    "keeps the first of a repeated field that allows only one",
-  ],
+  cases: ["fields/repeated-distinct", "fields/repeated-first"],
   expect: "one field, its values joined with commas",
   reason: "It joins repeated fields before it passes them on",
 };
 const joinsCookies = {
-  cases: ["joins several Cookie fields with semicolons", "cookie-parser reads several cookies"],
+  cases: ["fields/cookies", "frameworks/cookie-parser"],
   expect: "`a=1; b=2, c=3`",
   reason: "It joins Cookie fields with a comma, too; browsers send one field",
 };
 const underscores = {
-  cases: ["does not take a field with an underscore for its twin with a dash"],
+  cases: ["spoofing/underscore"],
   expect: "`X_Name` arrives as `X-Name`",
   reason: "It passes names with underscores on; CGI cannot tell them apart. Remove them in its configuration",
 };
 const ownReason = {
-  cases: ["sends the reason that writeHead is given", "sends a reason of the application's own"],
+  cases: ["heads/write-head-reason", "heads/own-reason"],
   expect: "the registered reason",
   reason: "It knows status codes only",
 };
 const relative = {
-  cases: ["passes a URL in absolute form as it is"],
+  cases: ["request-line/absolute-form"],
   expect: "`/abs?x=1`, and Host from the URL",
   reason: "It resolves the absolute form itself, as RFC 9112 wants it",
 };
 const noHost = {
-  cases: ["answers a request of HTTP/1.0 without a Host field"],
+  cases: ["request-line/http10"],
   expect: "the configured server name as Host",
 };
 const headWaits = {
-  cases: ["sends the head at flushHeaders, before there is a body"],
+  cases: ["streaming/flush-headers"],
   expect: "the head comes with the first of the body",
   reason: "It holds the head back until there is a body",
 };
-const options = { cases: ["passes OPTIONS *"] };
+const options = { cases: ["request-line/asterisk"] };
 
 const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
   nginx: [
     relative,
     { ...options, expect: "400", reason: "It refuses the asterisk" },
     {
-      cases: ["example.com:8080", "EXAMPLE.Com:80", "[::1]:8080"].map(
-        (host) => `passes Host: ${host} as it is`,
-      ),
+      cases: ["fields/host-example.com:8080", "fields/host-EXAMPLE.Com:80", "fields/host-[::1]:8080"],
       expect: "the host without its port, in lower case",
       reason: "Debian's fastcgi_params sends HTTP_HOST=$host: examples/nginx has the other choices",
     },
@@ -101,11 +92,7 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
       reason: "Uploads are stored first; `fastcgi_request_buffering off` streams them",
     },
     {
-      cases: [
-        "keeps a body of 5 MB until the application reads it",
-        "answers 413 to an upload of 8 MB before the body is there",
-        "multer takes a file of 20 MB",
-      ],
+      cases: ["bodies/read-late-5-mb", "endings/413-early", "frameworks/multer-20-mb"],
       variant: "minimal",
       expect: "nginx's own 413",
       reason: "`client_max_body_size` is 1 MB if left alone",
@@ -113,10 +100,7 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
   ],
   Caddy: [
     {
-      cases: [
-        "passes a URL with brackets, bars and quotes as it is",
-        "refuses a URL with UTF-8 bytes in the path, or passes it as it is",
-      ],
+      cases: ["request-line/url-brackets", "request-line/utf8-path"],
       expect: "these characters percent-encoded",
       reason: "Go encodes again what is not a valid path",
     },
@@ -127,7 +111,7 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
     zeroLength,
     { ...underscores, sometimes: true },
     {
-      cases: ["keeps a field with a dash apart from its twin with an underscore"],
+      cases: ["spoofing/dash-and-underscore"],
       expect: "one of the two",
       reason: "Both end in the same variable, and Go's maps have no order",
       sometimes: true,
@@ -152,12 +136,12 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
     joinsCookies,
     {
       cases: [
-        "sends the application's own Content-Length",
-        "sends the application's own Content-Length in answer to HEAD",
-        "res.sendFile sends a file with its validators",
-        "res.sendFile answers HEAD with the length of the file",
-        "the static middleware sends a file with its validators",
-        "the static middleware answers HEAD with the length of the file",
+        "heads/content-length",
+        "heads/content-length-head",
+        "files/send-file/validators",
+        "files/send-file/head",
+        "files/static/validators",
+        "files/static/head",
       ],
       expect: "no Content-Length, chunks instead",
       reason: "mod_proxy_fcgi drops the field",
@@ -165,24 +149,24 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
     headWaits,
     clientGone,
     {
-      cases: ["answers 413 while the client still holds back the body"],
+      cases: ["endings/413-held-back"],
       expect: "the answer comes after the upload",
       reason: "mod_proxy_fcgi sends the whole body before it reads",
     },
     {
-      cases: ["passes a URL with an encoded slash as it is"],
+      cases: ["request-line/url-encoded-slash"],
       variant: "minimal",
       expect: "404",
       reason: "`AllowEncodedSlashes NoDecode` is missing",
     },
     {
-      cases: ["passes Authorization"],
+      cases: ["fields/authorization"],
       variant: "minimal",
       expect: "no Authorization",
       reason: "`CGIPassAuth On` is missing",
     },
     {
-      cases: ["sends server-sent events one by one, each before the next is written"],
+      cases: ["streaming/server-sent-events"],
       variant: "minimal",
       expect: "all events at the end",
       reason: "`flushpackets=on` is missing",
@@ -199,12 +183,12 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
   ],
   lighttpd: [
     {
-      cases: ["passes the method POST", "passes a POST without any body field"],
+      cases: ["request-line/method-POST", "bodies/no-body-field"],
       expect: "411",
       reason: "lighttpd wants a Content-Length with POST",
     },
     {
-      cases: ["passes the body of a GET"],
+      cases: ["bodies/method-GET"],
       expect: "400",
       reason: "Refused unless `server.http-parseopts` has `method-get-body`",
     },
@@ -213,23 +197,23 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
     joinsFields,
     zeroLength,
     {
-      cases: ["passes an empty header field"],
+      cases: ["fields/empty"],
       expect: "no such field",
       reason: "lighttpd drops empty fields",
     },
     {
-      cases: ["passes the fields of a conditional request and of content negotiation"],
+      cases: ["fields/conditional"],
       expect: "206 with a part of the answer",
       reason: "lighttpd serves Range itself out of a 200",
     },
     {
-      cases: ["passes Host: EXAMPLE.Com:80 as it is"],
+      cases: ["fields/host-EXAMPLE.Com:80"],
       expect: "`example.com`",
       reason: "`server.http-parseopts` normalises Host",
     },
     underscores,
     {
-      cases: ["keeps a field with a dash apart from its twin with an underscore"],
+      cases: ["spoofing/dash-and-underscore"],
       expect: "both values, joined",
       reason: "It passes names with underscores on; CGI cannot tell them apart",
     },
@@ -254,14 +238,14 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
     clientGone,
     {
       cases: [
-        "passes a small chunked body without Content-Length",
-        "passes a chunked body of 200 KB without Content-Length",
-        "passes an empty chunked body",
-        "passes a chunked body with extensions and trailers",
-        "delivers a chunked body of 1,000 bytes that is read after the response",
-        "express.json() parses a chunked body",
-        "multer takes a chunked form",
-        "answers requests of all kinds one after another on one connection",
+        "bodies/chunked-small",
+        "bodies/chunked-200-kb",
+        "bodies/chunked-empty",
+        "bodies/chunked-trailers",
+        "late-bodies/chunked",
+        "frameworks/json-chunked",
+        "frameworks/multer-chunked",
+        "connections/all-kinds",
       ],
       variant: "streamed uploads",
       expect: "411 unless the upload arrives with the head",
@@ -272,13 +256,13 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
   HAProxy: [
     { ...options, expect: "500", reason: "HAProxy finds no path in it" },
     {
-      cases: ["refuses a request of HTTP/1.1 without a Host field"],
+      cases: ["request-line/no-host"],
       expect: "the request is passed on",
       reason: "HAProxy does not check for it",
     },
     zeroLength,
     {
-      cases: ["passes a chunked body of 200 KB without Content-Length"],
+      cases: ["bodies/chunked-200-kb"],
       expect: "400",
       reason: "A chunked upload must fit its buffer of 16 KB (`tune.bufsize`)",
     },
@@ -293,7 +277,7 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
       reason: "HAProxy fills its buffer first",
     },
     {
-      cases: ["sends a response head of 16 KB"],
+      cases: ["heads/16-kb"],
       expect: "502",
       reason: "A head must fit its buffer of 16 KB (`tune.bufsize`)",
     },
@@ -302,18 +286,18 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
   h2o: [
     { ...noHost, reason: "h2o names the host of its configuration" },
     {
-      cases: ["refuses a request of HTTP/1.1 without a Host field"],
+      cases: ["request-line/no-host"],
       expect: "the request is passed on",
       reason: "h2o names the host of its configuration",
     },
     {
-      cases: ["joins several Cookie fields with semicolons"],
+      cases: ["fields/cookies"],
       expect: "`a=1; b=2;c=3`",
       reason: "It joins Cookie fields without a blank",
     },
     underscores,
     {
-      cases: ["keeps a field with a dash apart from its twin with an underscore"],
+      cases: ["spoofing/dash-and-underscore"],
       expect: "both values, joined",
       reason: "It passes names with underscores on; CGI cannot tell them apart",
     },
@@ -333,6 +317,6 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
 export const frontEndDifferences: readonly Difference[] = Object.entries(groups).flatMap(
   ([frontEnd, entries]) =>
     entries.flatMap(({ cases, ...rest }) =>
-      cases.map((name) => ({ frontEnd: frontEnd as FrontEnd, case: name, ...rest })),
+      cases.map((id) => ({ frontEnd: frontEnd as FrontEnd, case: id, ...rest })),
     ),
 );

@@ -13,8 +13,13 @@ export interface SuiteOptions {
    * @defaultValue true
    */
   readonly big?: boolean;
-  /** Runs only the cases whose name matches. The environment variable `SUITE_ONLY` does the same. */
-  readonly only?: RegExp;
+  /**
+   * Runs only the cases that one of these selects: an id (`endings/client-gone`), the part of an id before a slash
+   * (`endings`) or a tag. The environment variable `SUITE_ONLY` goes before it, with commas between the selectors.
+   */
+  readonly only?: readonly string[];
+  /** Leaves out the cases that one of these selects. */
+  readonly except?: readonly string[];
   /**
    * The time for one case; beyond it, the case fails. The environment variable `SUITE_TIMEOUT_MS` goes before it:
    * a short time finds quickly what hangs behind a front end.
@@ -45,7 +50,6 @@ export interface SuiteOptions {
  * });
  */
 export function runSuite(target: Target, options: SuiteOptions = {}): void {
-  const only = options.only ?? (process.env.SUITE_ONLY ? new RegExp(process.env.SUITE_ONLY) : /(?:)/);
   describe(targetName(target), () => {
     let running: RunningTarget;
     before(async () => {
@@ -53,7 +57,6 @@ export function runSuite(target: Target, options: SuiteOptions = {}): void {
     });
     after(() => running?.close());
     for (const testCase of selectCases(target, options)) {
-      if (!only.test(testCase.name)) continue;
       const timeoutMs =
         (Number(process.env.SUITE_TIMEOUT_MS) || options.timeoutMs) ?? (testCase.big ? 60_000 : 10_000);
       test(testCase.name, () => runCase(target, running, testCase, timeoutMs));
@@ -61,14 +64,30 @@ export function runSuite(target: Target, options: SuiteOptions = {}): void {
   });
 }
 
-/** Gives the cases that apply to a target. */
+/** Returns the cases that apply to a target and that the options select. */
 export function selectCases(target: Target, options: SuiteOptions = {}): readonly Case[] {
+  const only = process.env.SUITE_ONLY?.split(",") ?? options.only;
+  const { except = [] } = options;
+  for (const selector of [...(only ?? []), ...except]) {
+    assert.ok(
+      cases.some((testCase) => isSelected(testCase, [selector])),
+      `${selector} selects no case`,
+    );
+  }
   return cases.filter(
     (testCase) =>
+      (only === undefined || isSelected(testCase, only)) &&
+      !isSelected(testCase, except) &&
       (testCase.apps === undefined || testCase.apps.includes(target.app)) &&
       !(testCase.fastcgiOnly && target.frontEnd === "node:http") &&
       !(testCase.tls && !target.tls) &&
       !(testCase.big && options.big === false),
+  );
+}
+
+function isSelected({ id, tags = [] }: Case, selectors: readonly string[]): boolean {
+  return selectors.some(
+    (selector) => id === selector || id.startsWith(`${selector}/`) || tags.some((tag) => tag === selector),
   );
 }
 
@@ -92,9 +111,10 @@ async function runCase(target: Target, running: RunningTarget, testCase: Case, t
   if (failed) await difference.check?.(context());
 }
 
-/** Fails for entries of the table that name no case of the suite. */
+/** Fails for cases that share an id or a name, and for entries of the table that refer to no case. */
 export function checkDifferences(): void {
-  const names = new Set(cases.map((testCase) => testCase.name));
-  assert.equal(names.size, cases.length, "two cases have the same name");
-  for (const entry of differences) assert.ok(names.has(entry.case), `no case is named ${entry.case}`);
+  const ids = new Set(cases.map(({ id }) => id));
+  assert.equal(ids.size, cases.length, "two cases have the same id");
+  assert.equal(new Set(cases.map(({ name }) => name)).size, cases.length, "two cases have the same name");
+  for (const entry of differences) assert.ok(ids.has(entry.case), `no case has the id ${entry.case}`);
 }

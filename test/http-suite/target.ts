@@ -52,10 +52,21 @@ export interface CaseContext extends RunningTarget {
   readonly signal: AbortSignal;
 }
 
+/**
+ * What a selection of cases may name beside their ids:
+ * - `transport`: how a web server reaches the application can change the result.
+ * - `waits`: some web servers keep the application or the client waiting for seconds.
+ * - `one-process`: can run where one process handles one request at a time.
+ */
+export type Tag = "transport" | "waits" | "one-process";
+
 /** One behaviour, with the same result expected over `node:http` and over FastCGI behind anything. */
 export interface Case {
+  /** Its file and a name that stays when the sentence changes, for instance `endings/client-gone`. */
+  readonly id: string;
   /** A sentence in the present tense, unique in the suite. */
   readonly name: string;
+  readonly tags?: readonly Tag[];
   /** The applications that have what the case needs; all of them by default. */
   readonly apps?: readonly AppName[];
   /**

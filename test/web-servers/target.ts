@@ -13,23 +13,10 @@ import type { ExampleName } from "./examples.ts";
 import { startWebServer, type WebServer } from "./harness.ts";
 
 /** The part of the suite that depends on how a web server reaches the application; for all but its main variant. */
-export const shortSuite: SuiteOptions = {
-  big: false,
-  only: new RegExp(
-    "^(passes (the method|a URL with|every|a small chunked|a chunked|an empty|on what|Authorization)|tells |" +
-      "delivers |gives (Express|no success)|keeps a body|sends (server-sent|the head at|20 MB|the final)|refuses a body|" +
-      "does not let|answers (413|500|50 |10 |100 |HEAD|other|requests|a client)|survives|multer takes|" +
-      "cannot be desynchronised by Content-Length|res\\.(sendFile|redirect)|asks the application|express.json)",
-  ),
-};
+export const shortSuite: SuiteOptions = { big: false, only: ["transport"] };
 
 /** The same without the cases in which these web servers keep the application waiting, each for seconds. */
-export const quickSuite: SuiteOptions = {
-  big: false,
-  only: new RegExp(
-    `(?!.*(before the rest|client is gone|holds back|flushHeaders))${shortSuite.only?.source}`,
-  ),
-};
+export const quickSuite: SuiteOptions = { ...shortSuite, except: ["waits"] };
 
 /** How the application of a target is reached. */
 export type Backend = "tcp" | "unix" | "spawned";

@@ -6,7 +6,9 @@ import type { Case } from "../target.ts";
 /** Several requests at a time, and one after another on a connection. */
 export const connections: readonly Case[] = [
   {
+    id: "connections/50-at-a-time",
     name: "answers 50 requests at a time, each with its own",
+    tags: ["transport"],
     async run(t) {
       const echoes = await Promise.all(
         Array.from({ length: 50 }, (_, index) => sendForEcho(t, { path: `/at-a-time/${index}` })),
@@ -15,7 +17,9 @@ export const connections: readonly Case[] = [
     },
   },
   {
+    id: "connections/20-wait",
     name: "answers other requests while 20 wait",
+    tags: ["transport"],
     async run(t) {
       const exchange = newExchange(t);
       const waiting = Array.from({ length: 20 }, () => send(t, { path: exchange.path("held") }));
@@ -25,7 +29,9 @@ export const connections: readonly Case[] = [
     },
   },
   {
+    id: "connections/10-uploads",
     name: "answers 10 uploads of 200 KB at a time, none mixed with another",
+    tags: ["transport", "one-process"],
     async run(t) {
       const sizes = Array.from({ length: 10 }, (_, index) => 200_000 + index);
       const answers = await Promise.all(
@@ -38,7 +44,9 @@ export const connections: readonly Case[] = [
     },
   },
   {
+    id: "connections/all-kinds",
     name: "answers requests of all kinds one after another on one connection",
+    tags: ["transport", "one-process"],
     async run(t) {
       const connection = await open(t);
       const kinds = [
@@ -63,7 +71,9 @@ export const connections: readonly Case[] = [
     },
   },
   {
+    id: "connections/100-in-sequence",
     name: "answers 100 requests on one connection",
+    tags: ["transport", "one-process"],
     async run(t) {
       const connection = await open(t);
       for (let index = 0; index < 100; index++) {
@@ -74,6 +84,7 @@ export const connections: readonly Case[] = [
     },
   },
   {
+    id: "connections/pipelined",
     name: "answers pipelined requests in order",
     async run(t) {
       const connection = await open(t);
@@ -86,6 +97,7 @@ export const connections: readonly Case[] = [
     },
   },
   {
+    id: "connections/tls",
     name: "answers over TLS with a body both ways",
     tls: true,
     async run(t) {

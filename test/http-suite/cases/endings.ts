@@ -52,12 +52,16 @@ const brokenOff: readonly (readonly [what: string, behaviour: string])[] = [
 export const endings: readonly Case[] = [
   ...brokenOff.map(
     ([what, behaviour]): Case => ({
+      id: `endings/${behaviour}`,
       name: `does not let an answer look whole that ends with ${what}`,
+      tags: ["transport", "one-process"],
       run: (t) => assertBrokenOff(t, behaviour),
     }),
   ),
   {
+    id: "endings/destroy-unsent",
     name: "gives no success when the application destroys a response that it has not begun",
+    tags: ["transport"],
     async run(t) {
       const answer = await send(t, { path: "/_/destroy-unsent" }).catch(() => undefined);
       if (answer) assert.ok(answer.statusCode >= 500, `status ${answer.statusCode}`);
@@ -65,7 +69,9 @@ export const endings: readonly Case[] = [
     },
   },
   {
+    id: "endings/throws",
     name: "answers 500 without the message when a handler throws before the head",
+    tags: ["transport", "one-process"],
     fastcgiOnly: true,
     apps: ["plain"],
     async run(t) {
@@ -76,7 +82,9 @@ export const endings: readonly Case[] = [
     },
   },
   {
+    id: "endings/rejects",
     name: "answers 500 without the message when a handler rejects before the head",
+    tags: ["transport", "one-process"],
     fastcgiOnly: true,
     apps: ["plain"],
     async run(t) {
@@ -86,18 +94,23 @@ export const endings: readonly Case[] = [
     },
   },
   {
+    id: "endings/throws-after-head",
     name: "does not let an answer look whole whose handler throws after the head",
+    tags: ["transport", "one-process"],
     fastcgiOnly: true,
     apps: ["plain"],
     run: (t) => assertBrokenOff(t, "throw-after"),
   },
   {
+    id: "endings/rejects-after-head",
     name: "does not let an answer look whole whose handler rejects after the head",
+    tags: ["transport", "one-process"],
     fastcgiOnly: true,
     apps: ["plain"],
     run: (t) => assertBrokenOff(t, "reject-after"),
   },
   {
+    id: "endings/throws-in-framework",
     name: "answers what the framework makes of a handler that throws",
     apps: ["express5", "express4", "connect"],
     async run(t) {
@@ -105,19 +118,25 @@ export const endings: readonly Case[] = [
     },
   },
   {
+    id: "endings/throws-after-head-in-framework",
     name: "does not let an answer look whole whose handler throws after the head, in a framework",
+    tags: ["transport", "one-process"],
     apps: ["express5", "express4", "connect"],
     run: (t) => assertBrokenOff(t, "throw-after"),
   },
   {
+    id: "endings/client-gone",
     name: "tells the application that the client is gone before the answer",
+    tags: ["transport", "waits"],
     async run(t) {
       const events = await eventsWhenGone(t, "silent", (connection, path) => sendOn(connection, t, { path }));
       assert.deepEqual(events, gone);
     },
   },
   {
+    id: "endings/client-gone-upload",
     name: "tells the application that the client is gone in the middle of an upload",
+    tags: ["transport", "waits"],
     async run(t) {
       const events = await eventsWhenGone(
         t,
@@ -133,7 +152,9 @@ export const endings: readonly Case[] = [
     },
   },
   {
+    id: "endings/client-gone-download",
     name: "tells the application that the client is gone in the middle of a download",
+    tags: ["transport", "waits"],
     async run(t) {
       const events = await eventsWhenGone(
         t,
@@ -145,7 +166,9 @@ export const endings: readonly Case[] = [
     },
   },
   {
+    id: "endings/413-early",
     name: "answers 413 to an upload of 8 MB before the body is there",
+    tags: ["transport"],
     async run(t) {
       const connection = await open(t);
       const body = pattern(8 * MEGABYTE);
@@ -161,7 +184,9 @@ export const endings: readonly Case[] = [
     },
   },
   {
+    id: "endings/413-held-back",
     name: "answers 413 while the client still holds back the body",
+    tags: ["transport", "waits"],
     async run(t) {
       const connection = await open(t);
       const fields = [["Content-Length", "100000"]] as const;
@@ -171,7 +196,9 @@ export const endings: readonly Case[] = [
     },
   },
   {
+    id: "endings/client-reset",
     name: "survives a client that resets the connection after the request",
+    tags: ["transport"],
     async run(t) {
       const exchange = newExchange(t);
       const connection = await open(t);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { value } from "../client.ts";
 import { send } from "../request.ts";
-import type { AppName, Case, CaseContext } from "../target.ts";
+import type { AppName, Case, CaseContext, Tag } from "../target.ts";
 
 /** The file's content. */
 export const letters: string = "abcdefghijklmnopqrstuvwxyz".repeat(10);
@@ -10,10 +10,18 @@ const get = (t: CaseContext, path: string, ...fields: (readonly [string, string]
   send(t, { path, fields });
 
 /** What `sendFile` and the static middleware make of conditions and ranges; equal for both. */
-function fileCases(what: string, path: string, apps: readonly AppName[]): Case[] {
+function fileCases(
+  id: string,
+  what: string,
+  path: string,
+  apps: readonly AppName[],
+  tags: readonly Tag[] = [],
+): Case[] {
   return [
     {
+      id: `files/${id}/validators`,
       name: `${what} sends a file with its validators`,
+      tags,
       apps,
       async run(t) {
         const answer = await get(t, path);
@@ -26,7 +34,9 @@ function fileCases(what: string, path: string, apps: readonly AppName[]): Case[]
       },
     },
     {
+      id: `files/${id}/head`,
       name: `${what} answers HEAD with the length of the file`,
+      tags,
       apps,
       async run(t) {
         const answer = await send(t, { method: "HEAD", path });
@@ -35,7 +45,9 @@ function fileCases(what: string, path: string, apps: readonly AppName[]): Case[]
       },
     },
     {
+      id: `files/${id}/range`,
       name: `${what} sends a range`,
+      tags,
       apps,
       async run(t) {
         const answer = await get(t, path, ["Range", "bytes=26-51"]);
@@ -45,7 +57,9 @@ function fileCases(what: string, path: string, apps: readonly AppName[]): Case[]
       },
     },
     {
+      id: `files/${id}/last-bytes`,
       name: `${what} sends the last bytes`,
+      tags,
       apps,
       async run(t) {
         const answer = await get(t, path, ["Range", "bytes=-5"]);
@@ -54,7 +68,9 @@ function fileCases(what: string, path: string, apps: readonly AppName[]): Case[]
       },
     },
     {
+      id: `files/${id}/range-outside`,
       name: `${what} refuses a range outside of the file`,
+      tags,
       apps,
       async run(t) {
         const answer = await get(t, path, ["Range", "bytes=1000-"]);
@@ -63,7 +79,9 @@ function fileCases(what: string, path: string, apps: readonly AppName[]): Case[]
       },
     },
     {
+      id: `files/${id}/if-range`,
       name: `${what} sends a range only if the file is still the same`,
+      tags,
       apps,
       async run(t) {
         const etag = value(await get(t, path), "etag") ?? "";
@@ -76,7 +94,9 @@ function fileCases(what: string, path: string, apps: readonly AppName[]): Case[]
       },
     },
     {
+      id: `files/${id}/304`,
       name: `${what} answers 304 to If-None-Match and If-Modified-Since`,
+      tags,
       apps,
       async run(t) {
         const whole = await get(t, path);
@@ -91,7 +111,9 @@ function fileCases(what: string, path: string, apps: readonly AppName[]): Case[]
       },
     },
     {
+      id: `files/${id}/412`,
       name: `${what} answers 412 to a condition that fails`,
+      tags,
       apps,
       async run(t) {
         assert.equal((await get(t, path, ["If-Match", '"other"'])).statusCode, 412);
@@ -101,6 +123,16 @@ function fileCases(what: string, path: string, apps: readonly AppName[]): Case[]
 }
 
 export const files: readonly Case[] = [
-  ...fileCases("res.sendFile", "/fw/send-file", ["express5", "express4"]),
-  ...fileCases("the static middleware", "/fw/static/letters.txt", ["express5", "express4", "connect"]),
+  ...fileCases(
+    "send-file",
+    "res.sendFile",
+    "/fw/send-file",
+    ["express5", "express4"],
+    ["transport", "one-process"],
+  ),
+  ...fileCases("static", "the static middleware", "/fw/static/letters.txt", [
+    "express5",
+    "express4",
+    "connect",
+  ]),
 ];

@@ -29,6 +29,7 @@ function multipart(file: Buffer): Required<Pick<RequestToSend, "fields" | "body"
 
 export const frameworks: readonly Case[] = [
   {
+    id: "frameworks/static-outside",
     name: "the static middleware answers 404 for a path outside of its folder",
     apps: all,
     async run(t) {
@@ -37,7 +38,9 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/download",
     name: "res.download names the file",
+    tags: ["one-process"],
     apps: express,
     async run(t) {
       const answer = await get(t, "/fw/download");
@@ -46,7 +49,9 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/json",
     name: "express.json() parses a body with Content-Length",
+    tags: ["transport", "one-process"],
     apps: all,
     async run(t) {
       const request = { method: "POST", path: "/fw/json", fields: [JSON_TYPE], body: '{"a":[1,"\u20ac"]}' };
@@ -54,7 +59,9 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/json-chunked",
     name: "express.json() parses a chunked body",
+    tags: ["transport", "one-process"],
     apps: all,
     async run(t) {
       const request = { method: "POST", path: "/fw/json", fields: [JSON_TYPE], chunks: ['{"a":', "1}"] };
@@ -62,7 +69,9 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/json-gzip",
     name: "express.json() inflates a body",
+    tags: ["transport", "one-process"],
     apps: all,
     async run(t) {
       const fields = [JSON_TYPE, ["Content-Encoding", "gzip"] as const];
@@ -71,7 +80,9 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/json-invalid",
     name: "express.json() refuses what is no JSON",
+    tags: ["transport", "one-process"],
     apps: all,
     async run(t) {
       const request = { method: "POST", path: "/fw/json", fields: [JSON_TYPE], body: '{"a"' };
@@ -79,7 +90,9 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/json-limit",
     name: "express.json() refuses a body over its limit",
+    tags: ["transport", "one-process"],
     apps: all,
     async run(t) {
       const body = JSON.stringify("a".repeat(1_200_000));
@@ -88,7 +101,9 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/json-no-body",
     name: "express.json() leaves a request without a body alone",
+    tags: ["transport", "one-process"],
     apps: all,
     async run(t) {
       // Express 5 leaves req.body undefined, Express 4 makes it an empty object.
@@ -97,7 +112,9 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/urlencoded",
     name: "express.urlencoded() parses a form",
+    tags: ["one-process"],
     apps: all,
     async run(t) {
       const body = "a=1&b=two+words&c=%E2%82%AC";
@@ -106,7 +123,9 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/text",
     name: "express.text() parses a text in its charset",
+    tags: ["one-process"],
     apps: all,
     async run(t) {
       const fields = [["Content-Type", "text/plain; charset=iso-8859-1"]] as const;
@@ -115,7 +134,9 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/multer-20-mb",
     name: "multer takes a file of 20 MB",
+    tags: ["transport", "one-process"],
     apps: all,
     async run(t) {
       const size = 20 * 1024 * 1024;
@@ -125,7 +146,9 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/multer-chunked",
     name: "multer takes a chunked form",
+    tags: ["transport", "one-process"],
     apps: all,
     async run(t) {
       const { fields, body } = multipart(pattern(1000));
@@ -138,6 +161,7 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/cookie-parser",
     name: "cookie-parser reads several cookies",
     apps: all,
     async run(t) {
@@ -149,6 +173,7 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/compression",
     name: "compression compresses",
     apps: all,
     async run(t) {
@@ -160,6 +185,7 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/compression-refused",
     name: "compression leaves an answer alone where the client takes none",
     apps: all,
     async run(t) {
@@ -169,6 +195,7 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/mounted",
     name: "middleware mounted under a path sees the rest of the URL",
     apps: all,
     async run(t) {
@@ -177,6 +204,7 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/next-error",
     name: "the framework answers with the status of an error given to next",
     apps: all,
     async run(t) {
@@ -184,6 +212,7 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/404",
     name: "the framework answers 404 where no route matches",
     apps: all,
     async run(t) {
@@ -191,6 +220,7 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/404-post",
     name: "the framework answers 404 to a POST of 1 MB that no route reads",
     apps: all,
     async run(t) {
@@ -199,7 +229,9 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/redirect",
     name: "res.redirect sends Location as it is",
+    tags: ["transport", "one-process"],
     apps: express,
     async run(t) {
       const found = await get(t, "/fw/redirect");
@@ -211,7 +243,9 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/cookie",
     name: "res.cookie sends each cookie in a field of its own",
+    tags: ["one-process"],
     apps: express,
     async run(t) {
       const cookies = values(await get(t, "/fw/cookie"), "set-cookie");
@@ -222,7 +256,9 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/etag",
     name: "res.send answers 304 to its own entity tag",
+    tags: ["one-process"],
     apps: express,
     async run(t) {
       const answer = await get(t, "/fw/etag");
@@ -233,7 +269,9 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/send-status-204",
     name: "res.sendStatus(204) sends no body",
+    tags: ["one-process"],
     apps: express,
     async run(t) {
       const answer = await get(t, "/fw/status");
@@ -242,7 +280,9 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/format",
     name: "res.format follows Accept",
+    tags: ["one-process"],
     apps: express,
     async run(t) {
       const accepting = async (type: string) =>
@@ -253,6 +293,7 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/route-parameters",
     name: "a route gets its parameters decoded",
     apps: express,
     async run(t) {
@@ -261,6 +302,7 @@ export const frameworks: readonly Case[] = [
     },
   },
   {
+    id: "frameworks/express5-rejects",
     name: "Express 5 answers 500 to a handler that rejects",
     apps: ["express5"],
     async run(t) {

@@ -21,6 +21,7 @@ async function sendTwo(t: CaseContext, path: string, method = "GET") {
 
 export const heads: readonly Case[] = [
   {
+    id: "heads/write-head-object",
     name: "sends what writeHead is given as an object",
     async run(t) {
       const answer = await get(t, "head-object");
@@ -31,6 +32,7 @@ export const heads: readonly Case[] = [
     },
   },
   {
+    id: "heads/write-head-reason",
     name: "sends the reason that writeHead is given",
     async run(t) {
       const answer = await get(t, "head-message");
@@ -40,6 +42,7 @@ export const heads: readonly Case[] = [
     },
   },
   {
+    id: "heads/write-head-array",
     name: "sends what writeHead is given as a flat array",
     async run(t) {
       const answer = await get(t, "head-flat");
@@ -50,6 +53,7 @@ export const heads: readonly Case[] = [
     },
   },
   {
+    id: "heads/write-head-merge",
     name: "merges writeHead with setHeader",
     async run(t) {
       const answer = await get(t, "head-merged");
@@ -61,6 +65,7 @@ export const heads: readonly Case[] = [
     },
   },
   {
+    id: "heads/write-head-twice",
     name: "refuses a second writeHead",
     async run(t) {
       const answer = await send(t, { path: newExchange(t).path("head-twice") });
@@ -68,6 +73,7 @@ export const heads: readonly Case[] = [
     },
   },
   {
+    id: "heads/set-header",
     name: "sends what setHeader, appendHeader, setHeaders and removeHeader leave",
     async run(t) {
       const answer = await get(t, "set-headers");
@@ -80,7 +86,9 @@ export const heads: readonly Case[] = [
     },
   },
   {
+    id: "heads/set-cookie",
     name: "sends several Set-Cookie fields apart and in order",
+    tags: ["one-process"],
     async run(t) {
       assert.deepEqual(values(await get(t, "set-cookies"), "set-cookie"), [
         "a=1; Path=/",
@@ -91,6 +99,7 @@ export const heads: readonly Case[] = [
   },
   ...[200, 203, 400, 401, 403, 404, 405, 410, 418, 422, 429, 451, 500, 501, 503].map(
     (code): Case => ({
+      id: `heads/status-${code}`,
       name: `sends the status ${code} with its body`,
       async run(t) {
         const answer = await get(t, `status?code=${code}`);
@@ -100,6 +109,7 @@ export const heads: readonly Case[] = [
     }),
   ),
   {
+    id: "heads/own-reason",
     name: "sends a reason of the application's own",
     async run(t) {
       const answer = await get(t, "status?code=404&reason=Nothing%20To%20See");
@@ -108,6 +118,7 @@ export const heads: readonly Case[] = [
     },
   },
   {
+    id: "heads/unregistered-status",
     name: "sends a status without a registered reason",
     async run(t) {
       const answer = await get(t, "status?code=299&reason=Own%20Status");
@@ -116,12 +127,14 @@ export const heads: readonly Case[] = [
     },
   },
   {
+    id: "heads/latin1",
     name: "sends a header value as Latin-1",
     async run(t) {
       assert.equal(value(await get(t, "latin1?body=buffer"), "x-latin"), "caf\u00e9");
     },
   },
   {
+    id: "heads/utf8",
     name: "sends a header value as UTF-8 where node:http does, in one write with a string",
     async run(t) {
       assert.equal(value(await get(t, "latin1?body=string"), "x-latin"), "caf\u00c3\u00a9");
@@ -129,6 +142,7 @@ export const heads: readonly Case[] = [
   },
   ...[5, 16].map(
     (kilobytes): Case => ({
+      id: `heads/${kilobytes}-kb`,
       name: `sends a response head of ${kilobytes} KB`,
       async run(t) {
         const answer = await get(t, `long-head?length=${kilobytes * 1024}`);
@@ -141,6 +155,7 @@ export const heads: readonly Case[] = [
     }),
   ),
   {
+    id: "heads/own-chunked",
     name: "does not frame twice when the application sets Transfer-Encoding in writeHead",
     async run(t) {
       const answer = await sendTwo(t, "/_/own-chunked");
@@ -149,12 +164,14 @@ export const heads: readonly Case[] = [
     },
   },
   {
+    id: "heads/own-chunked-set-header",
     name: "does not frame twice when the application sets Transfer-Encoding with setHeader",
     async run(t) {
       assert.equal((await sendTwo(t, "/_/own-chunked-twice")).body.toString(), "first,second");
     },
   },
   {
+    id: "heads/own-connection",
     name: "answers when the application sets Connection and Keep-Alive",
     async run(t) {
       const answer = await sendTwo(t, "/_/own-connection");
@@ -164,6 +181,7 @@ export const heads: readonly Case[] = [
     },
   },
   {
+    id: "heads/content-length",
     name: "sends the application's own Content-Length",
     async run(t) {
       const answer = await sendTwo(t, "/_/own-length");
@@ -172,12 +190,14 @@ export const heads: readonly Case[] = [
     },
   },
   {
+    id: "heads/content-length-head",
     name: "sends the application's own Content-Length in answer to HEAD",
     async run(t) {
       assert.equal(value(await sendTwo(t, "/_/own-length", "HEAD"), "content-length"), "5");
     },
   },
   {
+    id: "heads/head-written",
     name: "sends no body in answer to HEAD when the application writes one",
     async run(t) {
       const answer = await sendTwo(t, "/_/forbidden-body", "HEAD");
@@ -186,6 +206,7 @@ export const heads: readonly Case[] = [
     },
   },
   {
+    id: "heads/head-streamed",
     name: "sends no body in answer to HEAD when the application streams one",
     async run(t) {
       assert.equal((await sendTwo(t, "/_/size?length=300000&as=stream", "HEAD")).statusCode, 200);
@@ -193,6 +214,7 @@ export const heads: readonly Case[] = [
   },
   ...[204, 304].map(
     (code): Case => ({
+      id: `heads/no-body-${code}`,
       name: `sends no body with ${code} when the application writes one`,
       async run(t) {
         const answer = await sendTwo(t, `/_/forbidden-body?code=${code}`);
@@ -203,13 +225,16 @@ export const heads: readonly Case[] = [
     }),
   ),
   {
+    id: "heads/date",
     name: "sends one Date",
     async run(t) {
       assert.ok(Date.parse(value(await get(t, "own-length"), "date") ?? "") > 0);
     },
   },
   {
+    id: "heads/informational",
     name: "sends the final answer after writeContinue, writeProcessing and writeEarlyHints",
+    tags: ["transport"],
     async run(t) {
       const exchange = newExchange(t);
       const answer = await send(t, { path: exchange.path("informational") });
@@ -222,6 +247,7 @@ export const heads: readonly Case[] = [
     },
   },
   {
+    id: "heads/trailers",
     name: "sends the body whole when the application adds trailers",
     async run(t) {
       const answer = await sendTwo(t, "/_/trailers");

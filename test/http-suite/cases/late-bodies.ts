@@ -26,7 +26,9 @@ const whole = (body: Buffer): string[] => [
 
 export const lateBodies: readonly Case[] = [
   {
+    id: "late-bodies/length",
     name: "delivers a body of 1,000 bytes that is read after the response",
+    tags: ["transport"],
     async run(t) {
       const body = pattern(1000);
       for (const by of Object.keys(readers))
@@ -34,7 +36,9 @@ export const lateBodies: readonly Case[] = [
     },
   },
   {
+    id: "late-bodies/chunked",
     name: "delivers a chunked body of 1,000 bytes that is read after the response",
+    tags: ["transport"],
     async run(t) {
       const body = pattern(1000);
       for (const by of Object.keys(readers)) {
@@ -43,7 +47,9 @@ export const lateBodies: readonly Case[] = [
     },
   },
   {
+    id: "late-bodies/1-mb",
     name: "delivers a body of 1 MB that is read after the response, or tells that it is cut off",
+    tags: ["transport"],
     async run(t) {
       const body = pattern(1024 * 1024);
       const events = await readLate(t, "pipe", { body });

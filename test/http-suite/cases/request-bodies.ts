@@ -32,7 +32,9 @@ async function sendChunked(t: CaseContext, chunks: readonly Buffer[]): Promise<B
 export const requestBodies: readonly Case[] = [
   ...lengths.map(
     ([what, length]): Case => ({
+      id: `bodies/length-${length}`,
       name: `passes a body of ${what} with Content-Length`,
+      tags: ["one-process"],
       async run(t) {
         const body = pattern(length);
         const report = await sendForJSON<BodyReport>(t, { method: "POST", path, body });
@@ -42,14 +44,18 @@ export const requestBodies: readonly Case[] = [
     }),
   ),
   {
+    id: "bodies/every-byte",
     name: "passes every byte value",
+    tags: ["transport", "one-process"],
     async run(t) {
       const body = Buffer.from(Array.from({ length: 512 }, (_, index) => index % 256));
       assertBody(await sendForJSON(t, { method: "PUT", path, body }), body);
     },
   },
   {
+    id: "bodies/chunked-small",
     name: "passes a small chunked body without Content-Length",
+    tags: ["transport", "one-process"],
     async run(t) {
       assertBody(
         await sendChunked(t, [Buffer.from("hello, "), Buffer.from("world")]),
@@ -58,7 +64,9 @@ export const requestBodies: readonly Case[] = [
     },
   },
   {
+    id: "bodies/chunked-200-kb",
     name: "passes a chunked body of 200 KB without Content-Length",
+    tags: ["transport", "one-process"],
     async run(t) {
       const body = pattern(200_000);
       const chunks = Array.from({ length: 20 }, (_, index) =>
@@ -68,14 +76,18 @@ export const requestBodies: readonly Case[] = [
     },
   },
   {
+    id: "bodies/chunked-empty",
     name: "passes an empty chunked body",
+    tags: ["transport", "one-process"],
     async run(t) {
       const report = await sendForJSON<BodyReport>(t, { method: "POST", path, chunks: [] });
       assertBody(report, Buffer.alloc(0));
     },
   },
   {
+    id: "bodies/chunked-trailers",
     name: "passes a chunked body with extensions and trailers",
+    tags: ["transport", "one-process"],
     async run(t) {
       const connection = await open(t);
       const fields = [["Transfer-Encoding", "chunked"]] as const;
@@ -88,7 +100,9 @@ export const requestBodies: readonly Case[] = [
     },
   },
   {
+    id: "bodies/small-pieces",
     name: "passes a body that arrives in many small pieces",
+    tags: ["one-process"],
     async run(t) {
       const body = pattern(200);
       const connection = await open(t);
@@ -101,7 +115,9 @@ export const requestBodies: readonly Case[] = [
     },
   },
   {
+    id: "bodies/no-body-field",
     name: "passes a POST without any body field",
+    tags: ["one-process"],
     async run(t) {
       const report = await sendForJSON<BodyReport>(t, { method: "POST", path });
       assertBody(report, Buffer.alloc(0));
@@ -109,7 +125,9 @@ export const requestBodies: readonly Case[] = [
   },
   ...["DELETE", "PATCH", "GET"].map(
     (method): Case => ({
+      id: `bodies/method-${method}`,
       name: `passes the body of a ${method}`,
+      tags: ["one-process"],
       async run(t) {
         const body = Buffer.from("a body");
         assertBody(await sendForJSON(t, { method, path, body }), body);
@@ -117,6 +135,7 @@ export const requestBodies: readonly Case[] = [
     }),
   ),
   {
+    id: "bodies/expect",
     name: "lets a client go on that expects 100-continue",
     async run(t) {
       const body = pattern(1000);
@@ -140,6 +159,7 @@ export const requestBodies: readonly Case[] = [
     },
   },
   {
+    id: "bodies/expect-before-body",
     name: "sends 100 Continue before the body is there",
     async run(t) {
       const connection = await open(t);
@@ -155,6 +175,7 @@ export const requestBodies: readonly Case[] = [
     },
   },
   {
+    id: "bodies/unread-1-mb",
     name: "answers a request whose body of 1 MB the application does not read",
     async run(t) {
       const connection = await open(t);
@@ -166,7 +187,9 @@ export const requestBodies: readonly Case[] = [
     },
   },
   {
+    id: "bodies/read-late-5-mb",
     name: "keeps a body of 5 MB until the application reads it",
+    tags: ["transport"],
     async run(t) {
       const exchange = newExchange(t);
       const body = pattern(5 * MEGABYTE);
@@ -177,7 +200,9 @@ export const requestBodies: readonly Case[] = [
     },
   },
   {
+    id: "bodies/passed-on",
     name: "passes on what arrives of a body before the rest is there",
+    tags: ["transport", "waits"],
     async run(t) {
       const exchange = newExchange(t);
       const connection = await open(t);
@@ -189,6 +214,7 @@ export const requestBodies: readonly Case[] = [
     },
   },
   {
+    id: "bodies/held-back-200-mb",
     name: "holds back an upload of 200 MB that the application does not read, in bounded memory",
     big: true,
     async run(t) {

@@ -4,7 +4,9 @@ import type { Case } from "../target.ts";
 
 export const requestFields: readonly Case[] = [
   {
+    id: "fields/names",
     name: "passes a header field by its lower-case name, and in rawHeaders",
+    tags: ["one-process"],
     async run(t) {
       const { headers, rawHeaders } = await sendForEcho(t, { fields: [["X-Custom-Field", "a value"]] });
       assert.equal(headers["x-custom-field"], "a value");
@@ -14,6 +16,7 @@ export const requestFields: readonly Case[] = [
     },
   },
   {
+    id: "fields/repeated",
     name: "joins a repeated header field with commas",
     async run(t) {
       const fields = [
@@ -25,6 +28,7 @@ export const requestFields: readonly Case[] = [
     },
   },
   {
+    id: "fields/repeated-distinct",
     name: "keeps the values of a repeated header field apart in headersDistinct",
     async run(t) {
       const fields = [
@@ -35,6 +39,7 @@ export const requestFields: readonly Case[] = [
     },
   },
   {
+    id: "fields/cookies",
     name: "joins several Cookie fields with semicolons",
     async run(t) {
       const fields = [
@@ -45,6 +50,7 @@ export const requestFields: readonly Case[] = [
     },
   },
   {
+    id: "fields/repeated-first",
     name: "keeps the first of a repeated field that allows only one",
     async run(t) {
       const fields = [
@@ -55,13 +61,17 @@ export const requestFields: readonly Case[] = [
     },
   },
   {
+    id: "fields/empty",
     name: "passes an empty header field",
+    tags: ["transport", "one-process"],
     async run(t) {
       assert.equal((await sendForEcho(t, { fields: [["X-Empty", ""]] })).headers["x-empty"], "");
     },
   },
   {
+    id: "fields/latin1",
     name: "passes a header value as Latin-1",
+    tags: ["one-process"],
     async run(t) {
       assert.equal(
         (await sendForEcho(t, { fields: [["X-Latin", "caf\u00e9"]] })).headers["x-latin"],
@@ -70,13 +80,16 @@ export const requestFields: readonly Case[] = [
     },
   },
   {
+    id: "fields/utf8",
     name: "passes the bytes of a UTF-8 header value as Latin-1",
+    tags: ["one-process"],
     async run(t) {
       const bytes = "\u00e2\u0082\u00ac";
       assert.equal((await sendForEcho(t, { fields: [["X-Euro", bytes]] })).headers["x-euro"], bytes);
     },
   },
   {
+    id: "fields/spaces",
     name: "trims spaces around a header value, and keeps those inside",
     async run(t) {
       const fields = [["X-Spaces", "  a  b\tc  "]] as const;
@@ -84,14 +97,18 @@ export const requestFields: readonly Case[] = [
     },
   },
   {
+    id: "fields/4-kb",
     name: "passes a header value of 4 KB",
+    tags: ["one-process"],
     async run(t) {
       const long = "0123456789abcdef".repeat(256);
       assert.equal((await sendForEcho(t, { fields: [["X-Long", long]] })).headers["x-long"], long);
     },
   },
   {
+    id: "fields/60-fields",
     name: "passes 60 header fields",
+    tags: ["one-process"],
     async run(t) {
       const fields = Array.from({ length: 60 }, (_, index) => [`X-Field-${index}`, `${index}`] as const);
       const { headers } = await sendForEcho(t, { fields });
@@ -99,7 +116,9 @@ export const requestFields: readonly Case[] = [
     },
   },
   {
+    id: "fields/object-properties",
     name: "passes header fields named as properties of every object",
+    tags: ["one-process"],
     async run(t) {
       const fields = [
         ["Constructor", "c"],
@@ -111,14 +130,18 @@ export const requestFields: readonly Case[] = [
     },
   },
   {
+    id: "fields/authorization",
     name: "passes Authorization",
+    tags: ["transport", "one-process"],
     async run(t) {
       const fields = [["Authorization", "Basic dXNlcjpwYXNz"]] as const;
       assert.equal((await sendForEcho(t, { fields })).headers.authorization, "Basic dXNlcjpwYXNz");
     },
   },
   {
+    id: "fields/conditional",
     name: "passes the fields of a conditional request and of content negotiation",
+    tags: ["one-process"],
     async run(t) {
       const fields = [
         ["If-None-Match", '"a", W/"b"'],
@@ -135,7 +158,9 @@ export const requestFields: readonly Case[] = [
     },
   },
   {
+    id: "fields/no-body",
     name: "tells of no body where a GET has none",
+    tags: ["transport", "one-process"],
     async run(t) {
       const { headers } = await sendForEcho(t, {});
       for (const name of ["content-length", "content-type", "transfer-encoding"]) {
@@ -144,7 +169,9 @@ export const requestFields: readonly Case[] = [
     },
   },
   {
+    id: "fields/content-type",
     name: "passes Content-Type and Content-Length of a body",
+    tags: ["one-process"],
     async run(t) {
       const fields = [["Content-Type", "text/plain; charset=utf-8"]] as const;
       const { headers } = await sendForEcho(t, { method: "POST", fields, body: "12345" });
@@ -155,14 +182,18 @@ export const requestFields: readonly Case[] = [
   },
   ...["example.com", "example.com:8080", "EXAMPLE.Com:80", "[::1]:8080", "127.0.0.1"].map(
     (host): Case => ({
+      id: `fields/host-${host}`,
       name: `passes Host: ${host} as it is`,
+      tags: ["one-process"],
       async run(t) {
         assert.equal((await sendForEcho(t, { fields: [["Host", host]] })).headers.host, host);
       },
     }),
   ),
   {
+    id: "fields/remote-address",
     name: "tells the client's address and port",
+    tags: ["transport", "one-process"],
     async run(t) {
       const connection = await open(t);
       await sendOn(connection, t, {}, false);
@@ -173,31 +204,40 @@ export const requestFields: readonly Case[] = [
     },
   },
   {
+    id: "fields/local-port",
     name: "tells the port that the client connected to",
+    tags: ["transport", "one-process"],
     async run(t) {
       assert.equal((await sendForEcho(t, {})).localPort, t.port);
     },
   },
   {
+    id: "fields/http-version",
     name: "tells the version of HTTP",
+    tags: ["transport", "one-process"],
     async run(t) {
       assert.equal((await sendForEcho(t, {})).httpVersion, "1.1");
     },
   },
   {
+    id: "fields/instances",
     name: "gives the application instances of Node's own classes",
     async run(t) {
       assert.equal((await sendForEcho(t, {})).nodes, true);
     },
   },
   {
+    id: "fields/not-encrypted",
     name: "tells that a connection without TLS is not encrypted",
+    tags: ["transport", "one-process"],
     async run(t) {
       assert.equal((await sendForEcho(t, {})).encrypted, false);
     },
   },
   {
+    id: "fields/encrypted",
     name: "tells that a connection with TLS is encrypted, and from whom it comes",
+    tags: ["transport", "one-process"],
     tls: true,
     async run(t) {
       const echo = await sendForEcho(t, { tls: true });
@@ -211,7 +251,9 @@ export const requestFields: readonly Case[] = [
     },
   },
   {
+    id: "fields/express",
     name: "gives Express ip, protocol, secure and hostname without trust proxy",
+    tags: ["transport", "one-process"],
     apps: ["express5", "express4"],
     async run(t) {
       const { express } = await sendForEcho(t, { fields: [["Host", "shop.example:8080"]] });

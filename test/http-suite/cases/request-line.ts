@@ -4,31 +4,33 @@ import { newExchange, open, requestHead, send, sendForEcho } from "../request.ts
 import type { Case } from "../target.ts";
 
 /** Request targets that servers and proxies like to tidy up; the application must get them as they were sent. */
-const targets: readonly (readonly [what: string, target: string])[] = [
-  ["a query", "/path?a=1&b=2"],
-  ["an empty query", "/path?"],
-  ["a question mark in the query", "/path?a=b?c=d"],
-  ["an encoded slash", "/a%2Fb/c%2fd"],
-  ["an encoded question mark and hash", "/a%3Fb%23c"],
-  ["an encoded percent sign", "/100%25/%2525"],
-  ["an encoded backslash", "/a%5Cb"],
-  ["a double slash", "/double//slash"],
-  ["a double slash at the start", "//double/start"],
-  ["semicolons", "/a;p=1/b;q?c;d"],
-  ["encoded UTF-8", "/caf%C3%A9?q=%E2%82%AC"],
-  ["dot segments", "/a/./b/../c"],
-  ["encoded dot segments", "/a/%2e%2e/b"],
-  ["a plus sign and an encoded space", "/a+b%20c?d+e"],
-  ["brackets, bars and quotes", '/[a]|b"?{c}'],
-  ["reserved characters", "/a:b@c!d$e&f'(g)*h,i=j~k"],
-  ["mixed case and trailing slash", "/Path/To/"],
-  ["a file name with an extension", "/index.php/extra"],
+const targets: readonly (readonly [id: string, what: string, target: string])[] = [
+  ["query", "a query", "/path?a=1&b=2"],
+  ["empty-query", "an empty query", "/path?"],
+  ["question-mark", "a question mark in the query", "/path?a=b?c=d"],
+  ["encoded-slash", "an encoded slash", "/a%2Fb/c%2fd"],
+  ["encoded-question-mark", "an encoded question mark and hash", "/a%3Fb%23c"],
+  ["encoded-percent", "an encoded percent sign", "/100%25/%2525"],
+  ["encoded-backslash", "an encoded backslash", "/a%5Cb"],
+  ["double-slash", "a double slash", "/double//slash"],
+  ["double-slash-first", "a double slash at the start", "//double/start"],
+  ["semicolons", "semicolons", "/a;p=1/b;q?c;d"],
+  ["encoded-utf8", "encoded UTF-8", "/caf%C3%A9?q=%E2%82%AC"],
+  ["dot-segments", "dot segments", "/a/./b/../c"],
+  ["encoded-dot-segments", "encoded dot segments", "/a/%2e%2e/b"],
+  ["plus-and-space", "a plus sign and an encoded space", "/a+b%20c?d+e"],
+  ["brackets", "brackets, bars and quotes", '/[a]|b"?{c}'],
+  ["reserved", "reserved characters", "/a:b@c!d$e&f'(g)*h,i=j~k"],
+  ["mixed-case", "mixed case and trailing slash", "/Path/To/"],
+  ["file-name", "a file name with an extension", "/index.php/extra"],
 ];
 
 export const requestLine: readonly Case[] = [
   ...["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"].map(
     (method): Case => ({
+      id: `request-line/method-${method}`,
       name: `passes the method ${method}`,
+      tags: ["transport", "one-process"],
       async run(t) {
         const echo = await sendForEcho(t, { method, path: "/method" });
         assert.equal(echo.method, method);
@@ -37,7 +39,9 @@ export const requestLine: readonly Case[] = [
     }),
   ),
   {
+    id: "request-line/head",
     name: "answers HEAD with the head of GET and no body",
+    tags: ["transport", "one-process"],
     async run(t) {
       const answer = await send(t, { method: "HEAD", path: "/head" });
       assert.equal(answer.statusCode, 200);
@@ -46,6 +50,7 @@ export const requestLine: readonly Case[] = [
     },
   },
   {
+    id: "request-line/unknown-method",
     name: "refuses a method that node:http does not know",
     async run(t) {
       const exchange = newExchange(t);
@@ -55,8 +60,10 @@ export const requestLine: readonly Case[] = [
     },
   },
   ...targets.map(
-    ([what, target]): Case => ({
+    ([id, what, target]): Case => ({
+      id: `request-line/url-${id}`,
       name: `passes a URL with ${what} as it is`,
+      tags: ["transport", "one-process"],
       async run(t) {
         assert.equal((await sendForEcho(t, { path: target })).url, target);
       },
@@ -64,6 +71,7 @@ export const requestLine: readonly Case[] = [
   ),
   ...["/caf\u00c3\u00a9", "/q?x=\u00e2\u0082\u00ac"].map(
     (target): Case => ({
+      id: `request-line/utf8-${target.includes("?") ? "query" : "path"}`,
       name: `refuses a URL with UTF-8 bytes in the ${target.includes("?") ? "query" : "path"}, or passes it as it is`,
       async run(t) {
         // node:http refuses it, most web servers do not.
@@ -73,14 +81,18 @@ export const requestLine: readonly Case[] = [
     }),
   ),
   {
+    id: "request-line/query-6-kb",
     name: "passes a URL with a query of 6 KB as it is",
+    tags: ["transport", "one-process"],
     async run(t) {
       const path = `/long?q=${"0123456789abcdef".repeat(375)}`;
       assert.equal((await sendForEcho(t, { path })).url, path);
     },
   },
   {
+    id: "request-line/absolute-form",
     name: "passes a URL in absolute form as it is",
+    tags: ["one-process"],
     async run(t) {
       const path = "http://other.example/abs?x=1";
       const echo = await sendForEcho(t, { path, fields: [["Host", "other.example"]] });
@@ -89,7 +101,9 @@ export const requestLine: readonly Case[] = [
     },
   },
   {
+    id: "request-line/asterisk",
     name: "passes OPTIONS *",
+    tags: ["one-process"],
     // Connect finds no path in it.
     apps: ["plain", "express5", "express4"],
     async run(t) {
@@ -99,6 +113,7 @@ export const requestLine: readonly Case[] = [
     },
   },
   {
+    id: "request-line/http10",
     name: "answers a request of HTTP/1.0 without a Host field",
     async run(t) {
       const connection = await open(t);
@@ -113,6 +128,7 @@ export const requestLine: readonly Case[] = [
     },
   },
   {
+    id: "request-line/http10-streamed",
     name: "sends a streamed answer to a client of HTTP/1.0 without chunks",
     async run(t) {
       const answer = await send(t, { path: "/_/size?length=100000&as=stream", httpVersion: "1.0" });
@@ -122,6 +138,7 @@ export const requestLine: readonly Case[] = [
     },
   },
   {
+    id: "request-line/no-host",
     name: "refuses a request of HTTP/1.1 without a Host field",
     async run(t) {
       const connection = await open(t);

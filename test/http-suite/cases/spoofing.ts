@@ -56,24 +56,34 @@ const identity = ({ method, url, remoteAddress, localPort, encrypted, express, h
 });
 
 /** Pairs of framing fields over which a front end and an application could disagree. */
-const framings: readonly (readonly [what: string, fields: string])[] = [
-  ["Content-Length and Transfer-Encoding", "Content-Length: 5\r\nTransfer-Encoding: chunked"],
-  ["Transfer-Encoding and Content-Length", "Transfer-Encoding: chunked\r\nContent-Length: 5"],
-  ["two Transfer-Encodings", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity"],
-  ["an unknown Transfer-Encoding", "Content-Length: 5\r\nTransfer-Encoding: xchunked"],
-  ["a space before the colon", "Content-Length: 5\r\nTransfer-Encoding : chunked"],
-  ["a tab before the value", "Content-Length: 5\r\nTransfer-Encoding:\tchunked"],
-  ["a folded Transfer-Encoding", "Content-Length: 5\r\nTransfer-Encoding:\r\n chunked"],
-  ["an underscore in Transfer_Encoding", "Content-Length: 5\r\nTransfer_Encoding: chunked"],
-  ["two different Content-Lengths", "Content-Length: 5\r\nContent-Length: 50"],
-  ["a list of Content-Lengths", "Content-Length: 5, 50"],
-  ["a signed Content-Length", "Content-Length: +5"],
+const framings: readonly (readonly [id: string, what: string, fields: string])[] = [
+  [
+    "length-chunked",
+    "Content-Length and Transfer-Encoding",
+    "Content-Length: 5\r\nTransfer-Encoding: chunked",
+  ],
+  [
+    "chunked-length",
+    "Transfer-Encoding and Content-Length",
+    "Transfer-Encoding: chunked\r\nContent-Length: 5",
+  ],
+  ["two-codings", "two Transfer-Encodings", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity"],
+  ["unknown-coding", "an unknown Transfer-Encoding", "Content-Length: 5\r\nTransfer-Encoding: xchunked"],
+  ["space", "a space before the colon", "Content-Length: 5\r\nTransfer-Encoding : chunked"],
+  ["tab", "a tab before the value", "Content-Length: 5\r\nTransfer-Encoding:\tchunked"],
+  ["folded", "a folded Transfer-Encoding", "Content-Length: 5\r\nTransfer-Encoding:\r\n chunked"],
+  ["underscore", "an underscore in Transfer_Encoding", "Content-Length: 5\r\nTransfer_Encoding: chunked"],
+  ["two-lengths", "two different Content-Lengths", "Content-Length: 5\r\nContent-Length: 50"],
+  ["length-list", "a list of Content-Lengths", "Content-Length: 5, 50"],
+  ["signed-length", "a signed Content-Length", "Content-Length: +5"],
 ];
 
 export const spoofing: readonly Case[] = [
   ...forged.map(
     (field): Case => ({
+      id: `spoofing/${field[0]}`,
       name: `is not deceived by ${field[0]}: ${field[1]}`,
+      tags: ["one-process"],
       async run(t) {
         const request = { method: "POST", path: "/real", body: "body" };
         const honest = await sendForEcho(t, request);
@@ -85,7 +95,9 @@ export const spoofing: readonly Case[] = [
     }),
   ),
   {
+    id: "spoofing/trust-proxy",
     name: "is not deceived by X-Forwarded-* and the like while it trusts proxies",
+    tags: ["one-process"],
     apps: ["express4", "express5"],
     fastcgiOnly: true,
     async run(t) {
@@ -99,6 +111,7 @@ export const spoofing: readonly Case[] = [
     },
   },
   {
+    id: "spoofing/httpoxy",
     name: "drops the Proxy field (httpoxy)",
     fastcgiOnly: true,
     async run(t) {
@@ -108,6 +121,7 @@ export const spoofing: readonly Case[] = [
     },
   },
   {
+    id: "spoofing/underscore",
     name: "does not take a field with an underscore for its twin with a dash",
     async run(t) {
       const echo = await sendForEcho(t, { fields: [["X_Trusted_User", "evil"]] });
@@ -115,6 +129,7 @@ export const spoofing: readonly Case[] = [
     },
   },
   {
+    id: "spoofing/dash-and-underscore",
     name: "keeps a field with a dash apart from its twin with an underscore",
     async run(t) {
       const fields = [
@@ -125,6 +140,7 @@ export const spoofing: readonly Case[] = [
     },
   },
   {
+    id: "spoofing/content-length-twin",
     name: "does not read more of a body than Content-Length when Content_Length says so",
     async run(t) {
       const fields = [["Content_Length", "99"]] as const;
@@ -134,8 +150,10 @@ export const spoofing: readonly Case[] = [
     },
   },
   ...framings.map(
-    ([what, fields]): Case => ({
+    ([id, what, fields]): Case => ({
+      id: `spoofing/framing-${id}`,
       name: `cannot be desynchronised by ${what}`,
+      tags: what.startsWith("Content-Length") ? ["transport", "one-process"] : ["one-process"],
       async run(t) {
         const smuggled = newExchange(t);
         // By Content-Length the body is 5 bytes; by chunks it is empty. What follows it either way is a

@@ -16,6 +16,7 @@ export const streaming: readonly Case[] = [
   ...lengths.flatMap(([what, length]) =>
     ["Buffer", "string", "stream"].map(
       (as): Case => ({
+        id: `streaming/${length}-${as}`,
         name: `sends ${what} from a ${as}`,
         async run(t) {
           const answer = await send(t, { path: `/_/size?length=${length}&as=${as}` });
@@ -27,7 +28,9 @@ export const streaming: readonly Case[] = [
     ),
   ),
   {
+    id: "streaming/flush-headers",
     name: "sends the head at flushHeaders, before there is a body",
+    tags: ["transport", "waits"],
     async run(t) {
       const exchange = newExchange(t);
       const connection = await open(t);
@@ -42,7 +45,9 @@ export const streaming: readonly Case[] = [
     },
   },
   {
+    id: "streaming/server-sent-events",
     name: "sends server-sent events one by one, each before the next is written",
+    tags: ["transport"],
     async run(t) {
       const exchange = newExchange(t);
       const connection = await open(t);
@@ -73,7 +78,9 @@ export const streaming: readonly Case[] = [
     },
   },
   {
+    id: "streaming/20-mb",
     name: "sends 20 MB whole to a reader that pauses",
+    tags: ["transport", "one-process"],
     async run(t) {
       const exchange = newExchange(t);
       const connection = await open(t);
@@ -87,7 +94,9 @@ export const streaming: readonly Case[] = [
     },
   },
   {
+    id: "streaming/200-mb",
     name: "sends 200 MB to a reader that pauses, in bounded memory",
+    tags: ["one-process"],
     big: true,
     async run(t) {
       const exchange = newExchange(t);

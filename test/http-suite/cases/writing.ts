@@ -12,21 +12,22 @@ async function runExchange(t: CaseContext, behaviour: string, last?: string, que
   return { body: answer.body.toString("latin1"), events };
 }
 
-const endForms: readonly (readonly [form: string, body: string])[] = [
-  ["nothing", ""],
-  ["string", "body"],
-  ["buffer", "body"],
-  ["array", "body"],
-  ["encoding", "body"],
-  ["callback", ""],
-  ["string and callback", "body"],
-  ["string, encoding and callback", "body"],
+const endForms: readonly (readonly [id: string, form: string, body: string])[] = [
+  ["nothing", "nothing", ""],
+  ["string", "string", "body"],
+  ["buffer", "buffer", "body"],
+  ["array", "array", "body"],
+  ["encoding", "encoding", "body"],
+  ["callback", "callback", ""],
+  ["string-callback", "string and callback", "body"],
+  ["string-encoding-callback", "string, encoding and callback", "body"],
 ];
 
 /** What `ServerResponse` offers around `write` and `end`. */
 export const writing: readonly Case[] = [
   ...endForms.map(
-    ([form, expected]): Case => ({
+    ([id, form, expected]): Case => ({
+      id: `writing/end-${id}`,
       name: `ends an answer with ${form}`,
       async run(t) {
         const called = form.includes("callback") ? "called" : undefined;
@@ -36,6 +37,7 @@ export const writing: readonly Case[] = [
     }),
   ),
   {
+    id: "writing/encodings",
     name: "writes strings in the encodings asked for",
     async run(t) {
       const bytes = Buffer.concat([Buffer.from([0xe9]), Buffer.from("\u00e9\u00e9\u00e9")]);
@@ -43,6 +45,7 @@ export const writing: readonly Case[] = [
     },
   },
   {
+    id: "writing/callbacks",
     name: "calls the callbacks of write and end in order",
     async run(t) {
       const { body, events } = await runExchange(t, "callbacks", "finish event");
@@ -51,6 +54,7 @@ export const writing: readonly Case[] = [
     },
   },
   {
+    id: "writing/flags",
     name: "keeps headersSent, writableEnded and writableFinished as node:http does",
     async run(t) {
       const { events } = await runExchange(t, "flags", "finished: true");
@@ -63,6 +67,7 @@ export const writing: readonly Case[] = [
     },
   },
   {
+    id: "writing/corked",
     name: "sends what was corked",
     async run(t) {
       assert.equal((await runExchange(t, "corked")).body, "abcdefg");
@@ -70,7 +75,9 @@ export const writing: readonly Case[] = [
   },
   ...["long", "short"].map(
     (how): Case => ({
+      id: `writing/strict-too-${how}`,
       name: `refuses a body that is too ${how} for a strict Content-Length`,
+      tags: ["transport", "one-process"],
       async run(t) {
         const exchange = newExchange(t);
         const answer = await send(t, { path: exchange.path("strict-length", `how=${how}`) }).catch(
@@ -84,6 +91,7 @@ export const writing: readonly Case[] = [
     }),
   ),
   {
+    id: "writing/write-after-end",
     name: "reports a write after the end, and sends nothing of it",
     async run(t) {
       const last = "error ERR_STREAM_WRITE_AFTER_END";
@@ -93,13 +101,17 @@ export const writing: readonly Case[] = [
     },
   },
   {
+    id: "writing/set-timeout",
     name: "tells by setTimeout that an answer takes long, and lets it end",
+    tags: ["transport", "one-process"],
     async run(t) {
       assert.equal((await runExchange(t, "timeout", "timeout")).body, "timed out");
     },
   },
   {
+    id: "writing/drain",
     name: "asks the application to wait and emits drain when the client reads on",
+    tags: ["transport"],
     async run(t) {
       const exchange = newExchange(t);
       const connection = await open(t);
@@ -113,6 +125,7 @@ export const writing: readonly Case[] = [
     },
   },
   {
+    id: "writing/finish-close",
     name: "emits finish before close, once each",
     async run(t) {
       const { events } = await runExchange(t, "own-length", "res close", "events");
@@ -123,6 +136,7 @@ export const writing: readonly Case[] = [
     },
   },
   {
+    id: "writing/request-end-close",
     name: "emits end and close on a request whose body was read",
     async run(t) {
       const exchange = newExchange(t);
