@@ -18,7 +18,7 @@ function show({ passed, asked }: Count): string {
 /** One line per case, for a terminal. */
 export function line(result: Result): string {
   const { outcome, id, level, title, reason } = result;
-  return `${outcome.padEnd(4)}  ${id.padEnd(11)} ${level.padEnd(6)} ${title}${reason ? `\n      ${reason}` : ""}`;
+  return `${outcome.padEnd(4)}  ${id.padEnd(32)} ${level.padEnd(6)} ${title}${reason ? `\n      ${reason}` : ""}`;
 }
 
 /** The table by section, with totals, for a terminal. */

@@ -17,6 +17,7 @@ export interface Target {
 export type Level = "MUST" | "SHOULD";
 
 export interface Case {
+  /** The section and a name that stays when the title changes: `5.4/stdin-ended`. */
   readonly id: string;
   readonly section: string;
   readonly level: Level;
@@ -24,20 +25,24 @@ export interface Case {
   readonly run: (t: Bench) => Promise<void>;
 }
 
+type AddCase = (name: string, title: string, run: Case["run"]) => void;
+
 export interface Section {
   readonly id: string;
   readonly title: string;
   readonly cases: Case[];
-  must(title: string, run: (t: Bench) => Promise<void>): void;
-  should(title: string, run: (t: Bench) => Promise<void>): void;
+  readonly must: AddCase;
+  readonly should: AddCase;
 }
 
-/** Starts a section. Cases are numbered in their order: add new ones at the end, so that ids stay. */
+/** Starts a section, to which `must` and `should` add cases. */
 export function section(id: string, title: string): Section {
   const cases: Case[] = [];
-  const add = (level: Level) => (title: string, run: (t: Bench) => Promise<void>) => {
-    cases.push({ id: `${id}/${cases.length + 1}`, section: id, level, title, run });
-  };
+  const add =
+    (level: Level): AddCase =>
+    (name, title, run) => {
+      cases.push({ id: `${id}/${name}`, section: id, level, title, run });
+    };
   return { id, title, cases, must: add("MUST"), should: add("SHOULD") };
 }
 

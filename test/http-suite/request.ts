@@ -92,7 +92,8 @@ export function sendForEcho(t: CaseContext, request: RequestToSend): Promise<Ech
 export interface ExchangeReport {
   readonly events: string[];
   readonly figures: Record<string, number>;
-  readonly memory: { readonly rss: number };
+  /** Bytes that the application's process uses, without garbage. */
+  readonly memory: number;
 }
 
 /** An exchange that the case can ask about, and release, beside the front end. */

@@ -6,17 +6,23 @@ export const abort: Section = section("5.4", "FCGI_ABORT_REQUEST");
 const { must, should } = abort;
 
 /** States in which a request can be aborted: what was sent of it, and what to wait for. */
-const states: [string, (t: Bench, link: Link) => Promise<void>][] = [
-  ["right after BEGIN_REQUEST", async (_t, link) => link.send(wire.begin(1, 1))],
-  ["within PARAMS", async (t, link) => link.send(t.head(1, "/params").subarray(0, -8))],
-  ["after PARAMS, before STDIN", async (t, link) => link.send(t.head(1, "/stdin", { body: "0123456789" }))],
+const states: [key: string, state: string, arrive: (t: Bench, link: Link) => Promise<void>][] = [
+  ["begin", "right after BEGIN_REQUEST", async (_t, link) => link.send(wire.begin(1, 1))],
+  ["params", "within PARAMS", async (t, link) => link.send(t.head(1, "/params").subarray(0, -8))],
   [
+    "before-stdin",
+    "after PARAMS, before STDIN",
+    async (t, link) => link.send(t.head(1, "/stdin", { body: "0123456789" })),
+  ],
+  [
+    "stdin",
     "within STDIN",
     async (t, link) =>
       link.send(t.head(1, "/stdin", { body: "0123456789" }), wire.record(wire.STDIN, 1, "0123")),
   ],
-  ["while the application works", async (t, link) => link.send(t.request(1, "/never"))],
+  ["working", "while the application works", async (t, link) => link.send(t.request(1, "/never"))],
   [
+    "responding",
     "in the midst of the answer",
     async (t, link) => {
       link.send(t.request(1, "/stream"));
@@ -25,8 +31,8 @@ const states: [string, (t: Bench, link: Link) => Promise<void>][] = [
   ],
 ];
 
-for (const [state, arrive] of states) {
-  must(`aborted ${state}, a request gets END_REQUEST with REQUEST_COMPLETE`, async (t) => {
+for (const [key, state, arrive] of states) {
+  must(`${key}-ended`, `aborted ${state}, a request gets END_REQUEST with REQUEST_COMPLETE`, async (t) => {
     const link = await t.open();
     await arrive(t, link);
     await t.serves();
@@ -34,7 +40,7 @@ for (const [state, arrive] of states) {
     same((await link.answer(1)).protocolStatus, 0, "protocolStatus");
   });
 
-  should(`aborted ${state}, a request gets it within 100 ms`, async (t) => {
+  should(`${key}-at-once`, `aborted ${state}, a request gets it within 100 ms`, async (t) => {
     let fastest = Number.POSITIVE_INFINITY;
     // Five tries, because a busy machine may hold up any of them.
     for (let n = 0; n < 5 && fastest > 100; n++) {
@@ -48,16 +54,20 @@ for (const [state, arrive] of states) {
     check(fastest <= 100, `it took ${Math.round(fastest)} ms`);
   });
 
-  must(`aborted ${state}, a request leaves its connection usable (KEEP_CONN)`, async (t) => {
-    const link = await t.open();
-    await arrive(t, link);
-    link.send(wire.record(wire.ABORT_REQUEST, 1));
-    await link.answer(1);
-    await t.servesOn(link, 2, "after");
-    check(!link.hasEnded(1) && link.begun(1).records.length === 0, "something came after END_REQUEST");
-  });
+  must(
+    `${key}-connection`,
+    `aborted ${state}, a request leaves its connection usable (KEEP_CONN)`,
+    async (t) => {
+      const link = await t.open();
+      await arrive(t, link);
+      link.send(wire.record(wire.ABORT_REQUEST, 1));
+      await link.answer(1);
+      await t.servesOn(link, 2, "after");
+      check(!link.hasEnded(1) && link.begun(1).records.length === 0, "something came after END_REQUEST");
+    },
+  );
 
-  must(`aborted ${state}, a request leaves its id free for the next one`, async (t) => {
+  must(`${key}-id`, `aborted ${state}, a request leaves its id free for the next one`, async (t) => {
     const link = await t.open();
     await arrive(t, link);
     link.send(wire.record(wire.ABORT_REQUEST, 1));
@@ -66,14 +76,19 @@ for (const [state, arrive] of states) {
   });
 }
 
-must("aborted without KEEP_CONN, a request is ended and its connection closed", async (t) => {
-  const link = await t.open();
-  link.send(t.request(1, "/never", { flags: 0 }), wire.record(wire.ABORT_REQUEST, 1));
-  await link.answer(1);
-  await link.closed();
-});
+must(
+  "aborted-without-KEEP_CONN-request",
+  "aborted without KEEP_CONN, a request is ended and its connection closed",
+  async (t) => {
+    const link = await t.open();
+    link.send(t.request(1, "/never", { flags: 0 }), wire.record(wire.ABORT_REQUEST, 1));
+    await link.answer(1);
+    await link.closed();
+  },
+);
 
 must(
+  "late-output-aborted-request",
   "late output of an aborted request never appears, not even in the next answer under its id",
   async (t) => {
     const link = await t.open();
@@ -87,21 +102,25 @@ must(
   },
 );
 
-must("an ABORT_REQUEST with padding is one", async (t) => {
+must("ABORT_REQUEST-padding", "an ABORT_REQUEST with padding is one", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/never"), wire.record(wire.ABORT_REQUEST, 1, "", { padding: 255 }));
   same((await link.answer(1)).protocolStatus, 0, "protocolStatus");
 });
 
-must("an ABORT_REQUEST in one write with its whole request is answered once", async (t) => {
-  const link = await t.open();
-  link.send(t.request(1, "/never"), wire.record(wire.ABORT_REQUEST, 1));
-  await link.answer(1);
-  await t.servesOn(link, 2, "fence");
-  check(!link.hasEnded(1), "a second END_REQUEST");
-});
+must(
+  "ABORT_REQUEST-write-whole-request",
+  "an ABORT_REQUEST in one write with its whole request is answered once",
+  async (t) => {
+    const link = await t.open();
+    link.send(t.request(1, "/never"), wire.record(wire.ABORT_REQUEST, 1));
+    await link.answer(1);
+    await t.servesOn(link, 2, "fence");
+    check(!link.hasEnded(1), "a second END_REQUEST");
+  },
+);
 
-must("two ABORT_REQUESTs for one request are answered with one END_REQUEST", async (t) => {
+must("aborted-twice", "two ABORT_REQUESTs for one request are answered with one END_REQUEST", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/never"), wire.record(wire.ABORT_REQUEST, 1), wire.record(wire.ABORT_REQUEST, 1));
   await link.answer(1);
@@ -109,21 +128,25 @@ must("two ABORT_REQUESTs for one request are answered with one END_REQUEST", asy
   check(!link.hasEnded(1), "a second END_REQUEST");
 });
 
-must("an ABORT_REQUEST that crosses the end of its request does no harm", async (t) => {
-  const link = await t.open();
-  link.send(t.tokenRequest(1, "crossed"), wire.record(wire.ABORT_REQUEST, 1));
-  await link.answer(1);
-  await t.servesOn(link, 2, "fence");
-  check(!link.hasEnded(1), "a second END_REQUEST");
-});
+must(
+  "ABORT_REQUEST-crosses-end-request",
+  "an ABORT_REQUEST that crosses the end of its request does no harm",
+  async (t) => {
+    const link = await t.open();
+    link.send(t.tokenRequest(1, "crossed"), wire.record(wire.ABORT_REQUEST, 1));
+    await link.answer(1);
+    await t.servesOn(link, 2, "fence");
+    check(!link.hasEnded(1), "a second END_REQUEST");
+  },
+);
 
-should("an ABORT_REQUEST with content and padding is one", async (t) => {
+should("ABORT_REQUEST-content-padding", "an ABORT_REQUEST with content and padding is one", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/never"), wire.record(wire.ABORT_REQUEST, 1, "content", { padding: 255 }));
   same((await link.answer(1)).protocolStatus, 0, "protocolStatus");
 });
 
-must("STDIN that follows an ABORT_REQUEST is ignored", async (t) => {
+must("STDIN-follows-ABORT_REQUEST-ignored", "STDIN that follows an ABORT_REQUEST is ignored", async (t) => {
   const link = await t.open();
   link.send(t.head(1, "/stdin", { body: "0123" }), wire.record(wire.STDIN, 1, "01"));
   link.send(wire.record(wire.ABORT_REQUEST, 1), wire.record(wire.STDIN, 1, "23"), wire.record(wire.STDIN, 1));
@@ -132,7 +155,7 @@ must("STDIN that follows an ABORT_REQUEST is ignored", async (t) => {
   check(!link.hasEnded(1) && link.begun(1).records.length === 0, "something came after END_REQUEST");
 });
 
-should("an aborted large answer ends early, between two records", async (t) => {
+should("large-response", "an aborted large answer ends early, between two records", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/large?bytes=100000000"));
   await link.until("the begin of the answer", () => link.received > 100000);
@@ -142,7 +165,7 @@ should("an aborted large answer ends early, between two records", async (t) => {
   await t.servesOn(link, 1, "after");
 });
 
-should("100 requests begun and aborted one after the other are each ended", async (t) => {
+should("100-aborted", "100 requests begun and aborted one after the other are each ended", async (t) => {
   const link = await t.open();
   for (let n = 0; n < 100; n++) {
     link.send(t.request(1, "/never"), wire.record(wire.ABORT_REQUEST, 1));

@@ -4,45 +4,49 @@ import { check, type Section, same, section } from "../suite.ts";
 export const closing: Section = section("3.5", "Closing transport connections");
 const { must, should } = closing;
 
-must("without KEEP_CONN the application closes the connection after its answer", async (t) => {
+must("closes", "without KEEP_CONN the application closes the connection after its answer", async (t) => {
   const link = await t.open();
   await t.servesOn(link, 1, "closes", { flags: 0 });
   await link.closed();
 });
 
-must("with KEEP_CONN the connection serves the next request", async (t) => {
+must("keep-conn", "with KEEP_CONN the connection serves the next request", async (t) => {
   const link = await t.open();
   await t.servesOn(link, 1, "first");
   await t.servesOn(link, 1, "second");
 });
 
-must("100 requests follow each other on one kept connection", async (t) => {
+must("100-requests-follow-other", "100 requests follow each other on one kept connection", async (t) => {
   const link = await t.open();
   for (let n = 0; n < 100; n++) await t.servesOn(link, 1, `n${n}`);
   check(!link.isClosed, "the connection was closed");
 });
 
-must("KEEP_CONN is read for each request: the first one without it closes", async (t) => {
-  const link = await t.open();
-  await t.servesOn(link, 1, "kept");
-  await t.servesOn(link, 1, "kept too");
-  await t.servesOn(link, 1, "last", { flags: 0 });
-  await link.closed();
-});
+must(
+  "KEEP_CONN-read-request-first",
+  "KEEP_CONN is read for each request: the first one without it closes",
+  async (t) => {
+    const link = await t.open();
+    await t.servesOn(link, 1, "kept");
+    await t.servesOn(link, 1, "kept too");
+    await t.servesOn(link, 1, "last", { flags: 0 });
+    await link.closed();
+  },
+);
 
-must("unknown flags do not stand for KEEP_CONN", async (t) => {
+must("unknown-flags-not-stand", "unknown flags do not stand for KEEP_CONN", async (t) => {
   const link = await t.open();
   await t.servesOn(link, 1, "flags", { flags: 0xfe });
   await link.closed();
 });
 
-must("unknown flags beside KEEP_CONN are ignored", async (t) => {
+must("unknown-flags-beside-KEEP_CONN", "unknown flags beside KEEP_CONN are ignored", async (t) => {
   const link = await t.open();
   await t.servesOn(link, 1, "flags", { flags: 0xff });
   await t.servesOn(link, 1, "again");
 });
 
-must("nothing of 4 MiB is lost when the connection closes after them", async (t) => {
+must("4-mib-before-close", "nothing of 4 MiB is lost when the connection closes after them", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/large?bytes=4194304", { flags: 0 }));
   same((await link.answer(1)).body.length, 4194304, "length of the answer");
@@ -52,59 +56,87 @@ must("nothing of 4 MiB is lost when the connection closes after them", async (t)
 /** An answer that takes a while, so that the end of the web server's side is seen before its end. */
 const SLOW = "/ticks?token=half";
 
-should("a web server that half-closes after its request gets the answer", async (t) => {
-  const link = await t.open();
-  link.send(t.request(1, SLOW, { flags: 0 }));
-  link.finish();
-  same((await link.answer(1)).text, "tick half\n".repeat(20), "the answer");
-  await link.closed();
-});
+should(
+  "web-server-half-closes-after",
+  "a web server that half-closes after its request gets the answer",
+  async (t) => {
+    const link = await t.open();
+    link.send(t.request(1, SLOW, { flags: 0 }));
+    link.finish();
+    same((await link.answer(1)).text, "tick half\n".repeat(20), "the answer");
+    await link.closed();
+  },
+);
 
-should("a web server that half-closes gets a large answer whole", async (t) => {
-  const link = await t.open();
-  link.send(t.request(1, "/large?bytes=4194304", { flags: 0 }));
-  link.finish();
-  same((await link.answer(1)).body.length, 4194304, "length of the answer");
-});
+should(
+  "web-server-half-closes-gets",
+  "a web server that half-closes gets a large answer whole",
+  async (t) => {
+    const link = await t.open();
+    link.send(t.request(1, "/large?bytes=4194304", { flags: 0 }));
+    link.finish();
+    same((await link.answer(1)).body.length, 4194304, "length of the answer");
+  },
+);
 
-should("a web server that half-closes a kept connection gets its answer, then the end", async (t) => {
-  const link = await t.open();
-  link.send(t.request(1, SLOW));
-  link.finish();
-  same((await link.answer(1)).text, "tick half\n".repeat(20), "the answer");
-  await link.closed();
-});
+should(
+  "web-server-half-closes-kept",
+  "a web server that half-closes a kept connection gets its answer, then the end",
+  async (t) => {
+    const link = await t.open();
+    link.send(t.request(1, SLOW));
+    link.finish();
+    same((await link.answer(1)).text, "tick half\n".repeat(20), "the answer");
+    await link.closed();
+  },
+);
 
-must("a connection that the web server ends between requests is given up", async (t) => {
-  const link = await t.open();
-  await t.servesOn(link, 1, "first");
-  link.finish();
-  await link.closed();
-});
+must(
+  "connection-web-server-ends",
+  "a connection that the web server ends between requests is given up",
+  async (t) => {
+    const link = await t.open();
+    await t.servesOn(link, 1, "first");
+    link.finish();
+    await link.closed();
+  },
+);
 
-must("a connection on which nothing was ever sent ends with the web server's end", async (t) => {
-  const link = await t.open();
-  link.finish();
-  await link.closed();
-  same(link.received, 0, "bytes sent by the application");
-});
+must(
+  "connection-nothing-ever-sent",
+  "a connection on which nothing was ever sent ends with the web server's end",
+  async (t) => {
+    const link = await t.open();
+    link.finish();
+    await link.closed();
+    same(link.received, 0, "bytes sent by the application");
+  },
+);
 
-must("the application sends nothing before it is asked", async (t) => {
+must("application-sends-nothing-before", "the application sends nothing before it is asked", async (t) => {
   const [link, other] = [await t.open(), await t.open()];
   await t.servesOn(other, 1, "other");
   same(link.received, 0, "bytes sent by the application");
   await t.servesOn(link, 1, "asked");
 });
 
-must("a refused role without KEEP_CONN closes the connection", async (t) => {
-  const link = await t.open();
-  link.send(wire.begin(1, 0, 77));
-  await link.closed();
-});
+must(
+  "refused-role-without-KEEP_CONN",
+  "a refused role without KEEP_CONN closes the connection",
+  async (t) => {
+    const link = await t.open();
+    link.send(wire.begin(1, 0, 77));
+    await link.closed();
+  },
+);
 
-should("the rest of a body that nobody read does not cost the end of the answer", async (t) => {
-  const link = await t.open();
-  link.send(t.request(1, "/unread", { flags: 0, body: Buffer.alloc(300000, "b") }));
-  same((await link.answer(1)).text, "unread", "the answer");
-  await link.closed();
-});
+should(
+  "rest-body-nobody-read",
+  "the rest of a body that nobody read does not cost the end of the answer",
+  async (t) => {
+    const link = await t.open();
+    link.send(t.request(1, "/unread", { flags: 0, body: Buffer.alloc(300000, "b") }));
+    same((await link.answer(1)).text, "unread", "the answer");
+    await link.closed();
+  },
+);

@@ -15,12 +15,16 @@ function named(values: [string, string][]): string[] {
   return values.map(([name]) => name).sort();
 }
 
-must("GET_VALUES is answered with GET_VALUES_RESULT under id 0", async (t) => {
-  const link = await t.open();
-  await t.values(link, NAMES);
-});
+must(
+  "GET_VALUES-answered-GET_VALUES_RESULT-id",
+  "GET_VALUES is answered with GET_VALUES_RESULT under id 0",
+  async (t) => {
+    const link = await t.open();
+    await t.values(link, NAMES);
+  },
+);
 
-must("FCGI_MPXS_CONNS is 0 or 1, if it is answered", async (t) => {
+must("FCGI_MPXS_CONNS-0-1-answered", "FCGI_MPXS_CONNS is 0 or 1, if it is answered", async (t) => {
   for (const [name, value] of await t.values(await t.open(), ["FCGI_MPXS_CONNS"])) {
     same(name, "FCGI_MPXS_CONNS", "name");
     check(value === "0" || value === "1", `FCGI_MPXS_CONNS=${value}`);
@@ -28,7 +32,7 @@ must("FCGI_MPXS_CONNS is 0 or 1, if it is answered", async (t) => {
 });
 
 for (const asked of ["FCGI_MAX_CONNS", "FCGI_MAX_REQS"]) {
-  must(`${asked} is a decimal number above 0, if it is answered`, async (t) => {
+  must(`${asked}-decimal`, `${asked} is a decimal number above 0, if it is answered`, async (t) => {
     for (const [name, value] of await t.values(await t.open(), [asked])) {
       same(name, asked, "name");
       check(/^[1-9]\d*$/.test(value), `${name}=${value}`);
@@ -36,7 +40,7 @@ for (const asked of ["FCGI_MAX_CONNS", "FCGI_MAX_REQS"]) {
   });
 }
 
-must("only names that were asked for are answered", async (t) => {
+must("only-names-asked-answered", "only names that were asked for are answered", async (t) => {
   const values = await t.values(await t.open(), ["FCGI_MAX_REQS"]);
   check(
     values.every(([name]) => name === "FCGI_MAX_REQS"),
@@ -44,31 +48,31 @@ must("only names that were asked for are answered", async (t) => {
   );
 });
 
-must("an unknown name is left out of the answer", async (t) => {
+must("unknown-name-left-out", "an unknown name is left out of the answer", async (t) => {
   same(await t.values(await t.open(), ["FCGI_NO_SUCH_NAME"]), [], "values");
 });
 
-must("a known name among unknown ones is answered", async (t) => {
+must("known-name-among-unknown", "a known name among unknown ones is answered", async (t) => {
   const alone = await t.values(await t.open(), ["FCGI_MPXS_CONNS"]);
   const link = await t.open();
   same(await t.values(link, ["X", "FCGI_MPXS_CONNS", "", "fcgi_mpxs_conns"]), alone, "values");
 });
 
-must("names like properties of objects are left out", async (t) => {
+must("names-like-properties-objects", "names like properties of objects are left out", async (t) => {
   same(await t.values(await t.open(), ["__proto__", "constructor", "toString"]), [], "values");
 });
 
-must("a query without names gets an empty answer", async (t) => {
+must("query-without-names-gets", "a query without names gets an empty answer", async (t) => {
   same(await t.values(await t.open(), []), [], "values");
 });
 
-should("a name asked for twice is answered once", async (t) => {
+should("name-asked-twice-answered", "a name asked for twice is answered once", async (t) => {
   const alone = await t.values(await t.open(), ["FCGI_MPXS_CONNS"]);
   const link = await t.open();
   same(await t.values(link, ["FCGI_MPXS_CONNS", "FCGI_MPXS_CONNS"]), alone, "values");
 });
 
-must("values in the query are ignored", async (t) => {
+must("values-query-ignored", "values in the query are ignored", async (t) => {
   const plain = await t.values(await t.open(), NAMES);
   const link = await t.open();
   const list = wire.pairs(NAMES.map((name) => [name, "4711"]));
@@ -76,14 +80,14 @@ must("values in the query are ignored", async (t) => {
   same(await t.nextValues(link), plain, "values");
 });
 
-must("a query with 4,000 unknown names is answered", async (t) => {
+must("query-4000-unknown-names", "a query with 4,000 unknown names is answered", async (t) => {
   const plain = await t.values(await t.open(), ["FCGI_MPXS_CONNS"]);
   const link = await t.open();
   const names = Array.from({ length: 4000 }, (_, n) => `UNKNOWN_${n}`);
   same(await t.values(link, [...names, "FCGI_MPXS_CONNS"]), plain, "values");
 });
 
-must("a query whose names have lengths of four bytes is answered", async (t) => {
+must("query-names-lengths-four", "a query whose names have lengths of four bytes is answered", async (t) => {
   const plain = await t.values(await t.open(), ["FCGI_MPXS_CONNS"]);
   const link = await t.open();
   const long = { longName: true, longValue: true };
@@ -91,38 +95,42 @@ must("a query whose names have lengths of four bytes is answered", async (t) => 
   same(await t.nextValues(link), plain, "values");
 });
 
-must("a query with 255 bytes of padding is answered", async (t) => {
+must("query-255-bytes-padding", "a query with 255 bytes of padding is answered", async (t) => {
   const link = await t.open();
   link.send(wire.record(wire.GET_VALUES, 0, wire.pair("FCGI_MPXS_CONNS", ""), { padding: 255 }));
   await t.nextValues(link);
 });
 
-must("a query that arrives byte by byte is answered", async (t) => {
+must("query-arrives-byte-byte", "a query that arrives byte by byte is answered", async (t) => {
   const link = await t.open();
   await link.sendApart(...Array.from(ask(...NAMES), (byte) => Buffer.of(byte)));
   await t.nextValues(link);
 });
 
-must("a query is answered after a request, on a kept connection", async (t) => {
-  const link = await t.open();
-  await t.servesOn(link, 1, "first");
-  await t.values(link, NAMES);
-});
+must(
+  "query-answered-after-request",
+  "a query is answered after a request, on a kept connection",
+  async (t) => {
+    const link = await t.open();
+    await t.servesOn(link, 1, "first");
+    await t.values(link, NAMES);
+  },
+);
 
-must("a request is served after a query, on the same connection", async (t) => {
+must("request-served-after-query", "a request is served after a query, on the same connection", async (t) => {
   const link = await t.open();
   await t.values(link, NAMES);
   await t.servesOn(link, 1, "after");
 });
 
-must("a request that follows in the same write is served", async (t) => {
+must("request-follows-same-write", "a request that follows in the same write is served", async (t) => {
   const link = await t.open();
   link.send(ask(...NAMES), t.tokenRequest(1, "same"));
   t.served(await link.answer(1), "same");
   await t.nextValues(link);
 });
 
-must("two queries get two answers", async (t) => {
+must("two-queries-get-two", "two queries get two answers", async (t) => {
   const link = await t.open();
   link.send(ask("FCGI_MPXS_CONNS"), ask("FCGI_MPXS_CONNS"));
   await t.servesOn(link, 1, "fence");
@@ -142,41 +150,49 @@ async function amid(t: Bench, cut: (request: Buffer, link: Link) => number): Pro
   t.served(await link.answer(1), "amid");
 }
 
-must("a query between BEGIN_REQUEST and PARAMS is answered at once", (t) => amid(t, () => 16));
+must(
+  "query-between-BEGIN_REQUEST-PARAMS",
+  "a query between BEGIN_REQUEST and PARAMS is answered at once",
+  (t) => amid(t, () => 16),
+);
 
-must("a query between PARAMS and their end is answered at once", (t) =>
+must("query-between-PARAMS-end", "a query between PARAMS and their end is answered at once", (t) =>
   amid(t, (request) => request.length - 8 - 12 - 8),
 );
 
-must("a query between PARAMS and STDIN is answered at once", (t) =>
+must("query-between-PARAMS-STDIN", "a query between PARAMS and STDIN is answered at once", (t) =>
   amid(t, (request) => request.length - 8 - 12),
 );
 
-must("a query between STDIN and its end is answered at once", (t) =>
+must("query-between-STDIN-end", "a query between STDIN and its end is answered at once", (t) =>
   amid(t, (request) => request.length - 8),
 );
 
-must("a query while the application works is answered at once", async (t) => {
-  const link = await t.open();
-  link.send(t.request(1, "/never"), ask(...NAMES));
-  await t.nextValues(link);
-});
+must(
+  "query-while-application-works",
+  "a query while the application works is answered at once",
+  async (t) => {
+    const link = await t.open();
+    link.send(t.request(1, "/never"), ask(...NAMES));
+    await t.nextValues(link);
+  },
+);
 
-must("a query in the midst of an answer is answered at once", async (t) => {
+must("query-midst-answer-answered", "a query in the midst of an answer is answered at once", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/stream"));
   await link.output(1, "first");
   await t.values(link, NAMES);
 });
 
-must("a query does not get between the bytes of an answer", async (t) => {
+must("query-not-get-between", "a query does not get between the bytes of an answer", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/large?bytes=2000000"), ask(...NAMES));
   same((await link.answer(1)).body.length, 2000000, "length of the answer");
   await t.nextValues(link);
 });
 
-should("a query is answered with exactly one record", async (t) => {
+should("query-answered-exactly-record", "a query is answered with exactly one record", async (t) => {
   const link = await t.open();
   await t.values(link, NAMES);
   await t.servesOn(link, 1, "fence");
@@ -184,24 +200,32 @@ should("a query is answered with exactly one record", async (t) => {
   same(more.length, 0, "further records under id 0");
 });
 
-should("a query whose content ends within a pair leaves the application alive", async (t) => {
-  const link = await t.open();
-  link.send(
-    wire.record(wire.GET_VALUES, 0, Buffer.of(200)),
-    wire.record(wire.GET_VALUES, 0, Buffer.of(15, 0, 70)),
-  );
-  link.finish();
-  await link.closed();
-  await t.serves();
-});
+should(
+  "query-content-ends-within",
+  "a query whose content ends within a pair leaves the application alive",
+  async (t) => {
+    const link = await t.open();
+    link.send(
+      wire.record(wire.GET_VALUES, 0, Buffer.of(200)),
+      wire.record(wire.GET_VALUES, 0, Buffer.of(15, 0, 70)),
+    );
+    link.finish();
+    await link.closed();
+    await t.serves();
+  },
+);
 
-should("a query alone, then the end: it is answered, and the connection ends", async (t) => {
-  const link = await t.open();
-  link.send(ask(...NAMES));
-  link.finish();
-  await t.nextValues(link);
-  await link.closed();
-});
+should(
+  "query-alone-end-answered",
+  "a query alone, then the end: it is answered, and the connection ends",
+  async (t) => {
+    const link = await t.open();
+    link.send(ask(...NAMES));
+    link.finish();
+    await t.nextValues(link);
+    await link.closed();
+  },
+);
 
 export const unknownType: Section = section("4.2", "FCGI_UNKNOWN_TYPE");
 
@@ -213,36 +237,48 @@ async function nextUnknown(link: Link): Promise<wire.Received> {
 }
 
 for (const type of [0, 12, 100, 255]) {
-  unknownType.must(`a management record of type ${type} is answered with UNKNOWN_TYPE`, async (t) => {
-    const link = await t.open();
-    link.send(wire.record(type, 0));
-    const { id, content } = await nextUnknown(link);
-    same([id, content.length, content[0]], [0, 8, type], "id, length and type of the answer");
-  });
+  unknownType.must(
+    `type-${type}`,
+    `a management record of type ${type} is answered with UNKNOWN_TYPE`,
+    async (t) => {
+      const link = await t.open();
+      link.send(wire.record(type, 0));
+      const { id, content } = await nextUnknown(link);
+      same([id, content.length, content[0]], [0, 8, type], "id, length and type of the answer");
+    },
+  );
 }
 
-unknownType.must("each type from 12 to 255 is answered, in order", async (t) => {
+unknownType.must("types-12-to-255", "each type from 12 to 255 is answered, in order", async (t) => {
   const link = await t.open();
   const types = Array.from({ length: 244 }, (_, n) => n + 12);
   link.send(...types.map((type) => wire.record(type, 0)));
   for (const type of types) same((await nextUnknown(link)).content[0], type, "type answered");
 });
 
-unknownType.must("the content of a record of unknown type is skipped", async (t) => {
-  const link = await t.open();
-  link.send(wire.record(99, 0, Buffer.alloc(65535, 1), { padding: 255, paddingByte: 1 }));
-  same((await nextUnknown(link)).content[0], 99, "type answered");
-  await t.servesOn(link, 1, "after");
-});
+unknownType.must(
+  "content-record-unknown-type",
+  "the content of a record of unknown type is skipped",
+  async (t) => {
+    const link = await t.open();
+    link.send(wire.record(99, 0, Buffer.alloc(65535, 1), { padding: 255, paddingByte: 1 }));
+    same((await nextUnknown(link)).content[0], 99, "type answered");
+    await t.servesOn(link, 1, "after");
+  },
+);
 
-unknownType.must("a request is served after it, on the same connection", async (t) => {
-  const link = await t.open();
-  link.send(wire.record(12, 0));
-  await nextUnknown(link);
-  await t.servesOn(link, 1, "after");
-});
+unknownType.must(
+  "request-served-after-same",
+  "a request is served after it, on the same connection",
+  async (t) => {
+    const link = await t.open();
+    link.send(wire.record(12, 0));
+    await nextUnknown(link);
+    await t.servesOn(link, 1, "after");
+  },
+);
 
-unknownType.must("it is answered in the midst of a request, which goes on", async (t) => {
+unknownType.must("within-request", "it is answered in the midst of a request, which goes on", async (t) => {
   const link = await t.open();
   const request = t.tokenRequest(1, "amid", { body: "body" });
   link.send(
@@ -260,21 +296,29 @@ unknownType.must("it is answered in the midst of a request, which goes on", asyn
   t.served(await link.answer(1), "amid");
 });
 
-unknownType.must("it is answered while the application works", async (t) => {
-  const link = await t.open();
-  link.send(t.request(1, "/never"), wire.record(200, 0));
-  same((await nextUnknown(link)).content[0], 200, "type answered");
-});
+unknownType.must(
+  "answered-while-application-works",
+  "it is answered while the application works",
+  async (t) => {
+    const link = await t.open();
+    link.send(t.request(1, "/never"), wire.record(200, 0));
+    same((await nextUnknown(link)).content[0], 200, "type answered");
+  },
+);
 
-unknownType.should("the reserved bytes of UNKNOWN_TYPE are zero", async (t) => {
-  const link = await t.open();
-  link.send(wire.record(12, 0));
-  const { content } = await nextUnknown(link);
-  check(
-    content.subarray(1).every((byte) => byte === 0),
-    `content ${content.toString("hex")}`,
-  );
-});
+unknownType.should(
+  "reserved-bytes-UNKNOWN_TYPE-zero",
+  "the reserved bytes of UNKNOWN_TYPE are zero",
+  async (t) => {
+    const link = await t.open();
+    link.send(wire.record(12, 0));
+    const { content } = await nextUnknown(link);
+    check(
+      content.subarray(1).every((byte) => byte === 0),
+      `content ${content.toString("hex")}`,
+    );
+  },
+);
 
 for (const [type, name] of [
   [wire.ABORT_REQUEST, "ABORT_REQUEST"],
@@ -286,7 +330,7 @@ for (const [type, name] of [
   [wire.GET_VALUES_RESULT, "GET_VALUES_RESULT"],
   [wire.UNKNOWN_TYPE, "UNKNOWN_TYPE"],
 ] as const) {
-  unknownType.should(`${name} under id 0 does not disturb the connection`, async (t) => {
+  unknownType.should(`id-0-${name}`, `${name} under id 0 does not disturb the connection`, async (t) => {
     const link = await t.open();
     link.send(wire.record(type, 0, "content"));
     await t.servesOn(link, 1, "after");

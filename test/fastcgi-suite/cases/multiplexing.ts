@@ -1,25 +1,25 @@
 import * as wire from "../../support/wire.ts";
-import { check, type Section, same, section } from "../suite.ts";
+import { type Case, check, type Section, same, section } from "../suite.ts";
 
 /** The empty PARAMS and the empty STDIN record: held back, they keep a request from being answered. */
 const ENDS = 16;
 
 export const multiplexing: Section = section("3.3-mpx", "Multiplexing, where FCGI_MPXS_CONNS is 1");
 
-function must(title: string, run: Parameters<typeof multiplexing.must>[1]): void {
-  multiplexing.must(title, async (t) => {
+function must(name: string, title: string, run: Case["run"]): void {
+  multiplexing.must(name, title, async (t) => {
     await t.needsMultiplexing();
     await run(t);
   });
 }
-function should(title: string, run: Parameters<typeof multiplexing.should>[1]): void {
-  multiplexing.should(title, async (t) => {
+function should(name: string, title: string, run: Case["run"]): void {
+  multiplexing.should(name, title, async (t) => {
     await t.needsMultiplexing();
     await run(t);
   });
 }
 
-must("requests whose PARAMS interleave are told apart", async (t) => {
+must("params-interleave", "requests whose PARAMS interleave are told apart", async (t) => {
   const link = await t.open();
   const ids = [1, 2, 3];
   const lists = ids.map((id) => wire.pairs([...t.params("/params"), ["CONF_TOKEN", `id${id}`]]));
@@ -34,7 +34,7 @@ must("requests whose PARAMS interleave are told apart", async (t) => {
   for (const id of ids) t.served(await link.answer(id), `id${id}`);
 });
 
-must("requests whose STDIN interleaves are told apart", async (t) => {
+must("stdin-interleaves", "requests whose STDIN interleaves are told apart", async (t) => {
   const link = await t.open();
   const lengths = [10, 20, 30];
   for (const [n, length] of lengths.entries()) {
@@ -51,7 +51,7 @@ must("requests whose STDIN interleaves are told apart", async (t) => {
   }
 });
 
-must("a later request that is complete earlier is answered first", async (t) => {
+must("later-request-first", "a later request that is complete earlier is answered first", async (t) => {
   const link = await t.open();
   const first = t.tokenRequest(1, "first");
   link.send(first.subarray(0, -ENDS), t.tokenRequest(2, "second"));
@@ -60,7 +60,7 @@ must("a later request that is complete earlier is answered first", async (t) => 
   t.served(await link.answer(1), "first");
 });
 
-must("100 requests at once are all answered, each under its id", async (t) => {
+must("100-requests", "100 requests at once are all answered, each under its id", async (t) => {
   const max = Number((await t.value("FCGI_MAX_REQS")) ?? 100);
   const link = await t.open();
   const ids = Array.from({ length: Math.min(100, max) }, (_, n) => n + 1);
@@ -68,7 +68,7 @@ must("100 requests at once are all answered, each under its id", async (t) => {
   for (const id of ids) t.served(await link.answer(id), `token${id}`);
 });
 
-must("100 requests begun before any goes on are all answered", async (t) => {
+must("100-requests-begun-before", "100 requests begun before any goes on are all answered", async (t) => {
   const max = Number((await t.value("FCGI_MAX_REQS")) ?? 100);
   const link = await t.open();
   const ids = Array.from({ length: Math.min(100, max) }, (_, n) => 100 - n);
@@ -77,7 +77,7 @@ must("100 requests begun before any goes on are all answered", async (t) => {
   for (const id of ids) t.served(await link.answer(id), `token${id}`);
 });
 
-must("ids far apart live side by side", async (t) => {
+must("ids-far-apart", "ids far apart live side by side", async (t) => {
   const link = await t.open();
   const ids = [65535, 1, 32768, 256, 255];
   link.send(...ids.map((id) => wire.begin(id, 1)));
@@ -85,25 +85,25 @@ must("ids far apart live side by side", async (t) => {
   for (const id of ids) t.served(await link.answer(id), `token${id}`);
 });
 
-must("a request that is never answered does not hold up others", async (t) => {
+must("request-without-response", "a request that is never answered does not hold up others", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/never"));
   for (let n = 2; n < 12; n++) await t.servesOn(link, n, `n${n}`);
 });
 
-must("a request whose body never ends does not hold up others", async (t) => {
+must("body-without-end", "a request whose body never ends does not hold up others", async (t) => {
   const link = await t.open();
   link.send(t.head(1, "/stdin", { body: "0123456789" }), wire.record(wire.STDIN, 1, "0123"));
   for (let n = 2; n < 12; n++) await t.servesOn(link, n, `n${n}`);
 });
 
-should("200 KB of a body that nobody reads do not hold up others", async (t) => {
+should("unread-200-kb", "200 KB of a body that nobody reads do not hold up others", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/never", { body: Buffer.alloc(200000, "b") }));
   for (let n = 2; n < 12; n++) await t.servesOn(link, n, `n${n}`);
 });
 
-should("a small answer goes between the records of a big one", async (t) => {
+should("small-beside-large", "a small answer goes between the records of a big one", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/large?bytes=50000000"));
   await link.until("the begin of the big answer", () => link.received > 0);
@@ -112,20 +112,20 @@ should("a small answer goes between the records of a big one", async (t) => {
   same((await link.answer(1)).body.length, 50000000, "length of the big answer");
 });
 
-must("two big answers at once are told apart", async (t) => {
+must("two-large", "two big answers at once are told apart", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/large?bytes=3000000"), t.request(2, "/large?bytes=2000000"));
   same((await link.answer(1)).body.length, 3000000, "length of the first");
   same((await link.answer(2)).body.length, 2000000, "length of the second");
 });
 
-must("an id is free for the next request while others are active", async (t) => {
+must("id-reused", "an id is free for the next request while others are active", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/never"));
   for (let n = 0; n < 20; n++) await t.servesOn(link, 2, `again${n}`);
 });
 
-must("an aborted request does not disturb its neighbours", async (t) => {
+must("aborted", "an aborted request does not disturb its neighbours", async (t) => {
   const link = await t.open();
   const neighbour = t.tokenRequest(2, "neighbour");
   link.send(t.request(1, "/never"), neighbour.subarray(0, -ENDS));
@@ -135,7 +135,7 @@ must("an aborted request does not disturb its neighbours", async (t) => {
   t.served(await link.answer(2), "neighbour");
 });
 
-must("a refused role does not disturb its neighbours", async (t) => {
+must("unknown-role", "a refused role does not disturb its neighbours", async (t) => {
   const link = await t.open();
   const neighbour = t.tokenRequest(2, "neighbour");
   link.send(neighbour.subarray(0, -ENDS), wire.begin(1, 1, 99));
@@ -144,33 +144,41 @@ must("a refused role does not disturb its neighbours", async (t) => {
   t.served(await link.answer(2), "neighbour");
 });
 
-should("params that are wrong in one request do not disturb its neighbours", async (t) => {
-  const link = await t.open();
-  const neighbour = t.tokenRequest(2, "neighbour");
-  link.send(neighbour.subarray(0, -ENDS), wire.begin(1, 1), wire.record(wire.PARAMS, 1, Buffer.of(9, 9)));
-  link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
-  await link.answer(1);
-  link.send(neighbour.subarray(-ENDS));
-  t.served(await link.answer(2), "neighbour");
-});
+should(
+  "malformed-params",
+  "params that are wrong in one request do not disturb its neighbours",
+  async (t) => {
+    const link = await t.open();
+    const neighbour = t.tokenRequest(2, "neighbour");
+    link.send(neighbour.subarray(0, -ENDS), wire.begin(1, 1), wire.record(wire.PARAMS, 1, Buffer.of(9, 9)));
+    link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
+    await link.answer(1);
+    link.send(neighbour.subarray(-ENDS));
+    t.served(await link.answer(2), "neighbour");
+  },
+);
 
-should("an application that fails in one request does not disturb its neighbours", async (t) => {
-  const link = await t.open();
-  const neighbour = t.tokenRequest(2, "neighbour");
-  link.send(neighbour.subarray(0, -ENDS), t.request(1, "/throw"));
-  await link.answer(1);
-  link.send(neighbour.subarray(-ENDS));
-  t.served(await link.answer(2), "neighbour");
-});
+should(
+  "application-fails",
+  "an application that fails in one request does not disturb its neighbours",
+  async (t) => {
+    const link = await t.open();
+    const neighbour = t.tokenRequest(2, "neighbour");
+    link.send(neighbour.subarray(0, -ENDS), t.request(1, "/throw"));
+    await link.answer(1);
+    link.send(neighbour.subarray(-ENDS));
+    t.served(await link.answer(2), "neighbour");
+  },
+);
 
-should("a request without KEEP_CONN does not cut off its neighbours", async (t) => {
+should("without-keep-conn", "a request without KEEP_CONN does not cut off its neighbours", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/ticks?token=slow"), t.tokenRequest(2, "closes", { flags: 0 }));
   t.served(await link.answer(2), "closes");
   same((await link.answer(1)).text, "tick slow\n".repeat(20), "answer of the neighbour");
 });
 
-must("KEEP_CONN of one request is not that of another", async (t) => {
+must("mixed-keep-conn", "KEEP_CONN of one request is not that of another", async (t) => {
   const link = await t.open();
   const last = t.tokenRequest(2, "last", { flags: 0 });
   link.send(last.subarray(0, -ENDS));
@@ -181,6 +189,7 @@ must("KEEP_CONN of one request is not that of another", async (t) => {
 });
 
 must(
+  "beyond-max-reqs",
   "requests beyond what the application takes on one connection are served, or get OVERLOADED",
   async (t) => {
     const link = await t.open();
@@ -192,7 +201,7 @@ must(
   },
 );
 
-should("500 requests at once over ten connections are all answered", async (t) => {
+should("500-requests", "500 requests at once over ten connections are all answered", async (t) => {
   const max = Number((await t.value("FCGI_MAX_REQS")) ?? 500);
   const ids = Array.from({ length: Math.floor(Math.min(500, max) / 10) }, (_, n) => n + 1);
   const links = [];

@@ -46,46 +46,54 @@ async function survives(t: Bench, extra: Uint8Array): Promise<void> {
   await t.serves();
 }
 
-must("lengths up to 127 are read from one byte", async (t) => {
+must("length-127", "lengths up to 127 are read from one byte", async (t) => {
   has(await withParams(t, wire.pair("CONF_A", "v".repeat(127))), "CONF_A", "v".repeat(127));
 });
 
-must("a value of 128 bytes has a length of four bytes", async (t) => {
+must("value-128-bytes-length", "a value of 128 bytes has a length of four bytes", async (t) => {
   has(await withParams(t, wire.pair("CONF_A", "v".repeat(128))), "CONF_A", "v".repeat(128));
 });
 
-must("a name of 127 bytes arrives", async (t) => {
+must("name-127-bytes-arrives", "a name of 127 bytes arrives", async (t) => {
   const name = `CONF_${"N".repeat(122)}`;
   has(await withParams(t, wire.pair(name, "v")), name, "v");
 });
 
-must("a name of 128 bytes has a length of four bytes", async (t) => {
+must("name-128-bytes-length", "a name of 128 bytes has a length of four bytes", async (t) => {
   const name = `CONF_${"N".repeat(123)}`;
   has(await withParams(t, wire.pair(name, "v")), name, "v");
 });
 
-must("a long name and a long value go together", async (t) => {
+must("long-name-long-value", "a long name and a long value go together", async (t) => {
   const name = `CONF_${"N".repeat(195)}`;
   has(await withParams(t, wire.pair(name, "v".repeat(5000))), name, "v".repeat(5000));
 });
 
-must("a short name whose length is written in four bytes is accepted", async (t) => {
-  has(await withParams(t, wire.pair("CONF_A", "1", { longName: true })), "CONF_A", "1");
-});
+must(
+  "short-name-length-written",
+  "a short name whose length is written in four bytes is accepted",
+  async (t) => {
+    has(await withParams(t, wire.pair("CONF_A", "1", { longName: true })), "CONF_A", "1");
+  },
+);
 
-must("a short value whose length is written in four bytes is accepted", async (t) => {
-  has(await withParams(t, wire.pair("CONF_A", "1", { longValue: true })), "CONF_A", "1");
-});
+must(
+  "short-value-length-written",
+  "a short value whose length is written in four bytes is accepted",
+  async (t) => {
+    has(await withParams(t, wire.pair("CONF_A", "1", { longValue: true })), "CONF_A", "1");
+  },
+);
 
-must("both lengths may be written in four bytes", async (t) => {
+must("both-lengths-may-written", "both lengths may be written in four bytes", async (t) => {
   has(await withParams(t, wire.pair("CONF_A", "", { longName: true, longValue: true })), "CONF_A", "");
 });
 
-must("an empty value arrives as an empty value", async (t) => {
+must("empty-value-arrives-empty", "an empty value arrives as an empty value", async (t) => {
   has(await withParams(t, wire.pair("CONF_A", "")), "CONF_A", "");
 });
 
-must("an empty value does not shift the pairs that follow", async (t) => {
+must("empty-value-not-shift", "an empty value does not shift the pairs that follow", async (t) => {
   const answer = await withParams(
     t,
     wire.pairs([
@@ -96,7 +104,7 @@ must("an empty value does not shift the pairs that follow", async (t) => {
   has(answer, "CONF_B", "2");
 });
 
-must("a pair with an empty name does not shift the pairs that follow", async (t) => {
+must("pair-empty-name-not", "a pair with an empty name does not shift the pairs that follow", async (t) => {
   const answer = await withParams(
     t,
     wire.pairs([
@@ -107,23 +115,27 @@ must("a pair with an empty name does not shift the pairs that follow", async (t)
   has(answer, "CONF_B", "2");
 });
 
-must("a pair with an empty name and an empty value does not shift the pairs that follow", async (t) => {
-  const answer = await withParams(
-    t,
-    wire.pairs([
-      ["", ""],
-      ["CONF_B", "2"],
-    ]),
-  );
-  has(answer, "CONF_B", "2");
-});
+must(
+  "pair-empty-name-empty",
+  "a pair with an empty name and an empty value does not shift the pairs that follow",
+  async (t) => {
+    const answer = await withParams(
+      t,
+      wire.pairs([
+        ["", ""],
+        ["CONF_B", "2"],
+      ]),
+    );
+    has(answer, "CONF_B", "2");
+  },
+);
 
 for (const [what, size] of [
   ["in records of one byte", 1],
   ["in records of two bytes", 2],
   ["in records of seven bytes", 7],
 ] as const) {
-  must(`pairs arrive ${what}`, async (t) => {
+  must(`record-length-${size}`, `pairs arrive ${what}`, async (t) => {
     const extra = wire.pairs([
       ["CONF_A", "1"],
       ["CONF_B", "v".repeat(200)],
@@ -134,7 +146,7 @@ for (const [what, size] of [
   });
 }
 
-must("a pair may straddle two records at any byte of it", async (t) => {
+must("pair-may-straddle-two", "a pair may straddle two records at any byte of it", async (t) => {
   const link = await t.open();
   const odd = wire.pair("CONF_STRADDLE", "v".repeat(130));
   const list = wire.pairs([...t.params("/params"), ["CONF_TOKEN", "straddle"]]);
@@ -148,26 +160,30 @@ must("a pair may straddle two records at any byte of it", async (t) => {
   }
 });
 
-must("a value of 60,000 bytes arrives", async (t) => {
+must("value-60000-bytes-arrives", "a value of 60,000 bytes arrives", async (t) => {
   has(await withParams(t, wire.pair("CONF_A", "v".repeat(60000))), "CONF_A", "v".repeat(60000));
 });
 
-must("a pair of more than 65,535 bytes spans two records", async (t) => {
+must("pair-more-65535-bytes", "a pair of more than 65,535 bytes spans two records", async (t) => {
   has(await withParams(t, wire.pair("CONF_A", "v".repeat(65530))), "CONF_A", "v".repeat(65530));
 });
 
-should("a value of 70,000 bytes arrives, or the request is refused with 4xx", async (t) => {
-  const answer = await (await sendParams(t, wire.pair("CONF_A", "v".repeat(70000)))).answer(1);
-  if (answer.status < 400) has(answer, "CONF_A", "v".repeat(70000));
-});
+should(
+  "value-70000-bytes-arrives",
+  "a value of 70,000 bytes arrives, or the request is refused with 4xx",
+  async (t) => {
+    const answer = await (await sendParams(t, wire.pair("CONF_A", "v".repeat(70000)))).answer(1);
+    if (answer.status < 400) has(answer, "CONF_A", "v".repeat(70000));
+  },
+);
 
-must("500 pairs arrive", async (t) => {
+must("500-pairs-arrive", "500 pairs arrive", async (t) => {
   const list = Array.from({ length: 500 }, (_, n) => [`CONF_${n}`, String(n)] as const);
   const answer = await withParams(t, wire.pairs(list));
   same(answer.text.split("\n").filter((line) => line.startsWith("CONF_")).length, 501, "params that arrived");
 });
 
-must("pairs are read in any order", async (t) => {
+must("pairs-read-order", "pairs are read in any order", async (t) => {
   const link = await t.open();
   const list = [...t.params("/params"), ["CONF_TOKEN", "reverse"] as const].reverse();
   link.send(wire.begin(1, 0), wire.record(wire.PARAMS, 1, wire.pairs(list)));
@@ -175,7 +191,7 @@ must("pairs are read in any order", async (t) => {
   t.served(await link.answer(1), "reverse");
 });
 
-must("a name that comes twice does no harm to the others", async (t) => {
+must("name-twice", "a name that comes twice does no harm to the others", async (t) => {
   const extra = wire.pairs([
     ["CONF_A", "1"],
     ["CONF_A", "2"],
@@ -184,7 +200,7 @@ must("a name that comes twice does no harm to the others", async (t) => {
   has(await withParams(t, extra), "CONF_B", "3");
 });
 
-should("header fields that web servers send as two params are both kept", async (t) => {
+should("field-twice", "header fields that web servers send as two params are both kept", async (t) => {
   const answer = await t.get("/header?name=x-twice", {
     params: [
       ["HTTP_X_TWICE", "1"],
@@ -195,7 +211,7 @@ should("header fields that web servers send as two params are both kept", async 
 });
 
 for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
-  should(`a param named ${name} is harmless`, async (t) => {
+  should(`name-${name}`, `a param named ${name} is harmless`, async (t) => {
     const extra = wire.pairs([
       [name, "polluted"],
       ["CONF_B", "2"],
@@ -205,7 +221,7 @@ for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
   });
 }
 
-should("a value with NUL, CR and LF does no harm to the others", async (t) => {
+should("control-characters", "a value with NUL, CR and LF does no harm to the others", async (t) => {
   const answer = await withParams(
     t,
     wire.pairs([
@@ -216,27 +232,36 @@ should("a value with NUL, CR and LF does no harm to the others", async (t) => {
   has(answer, "CONF_B", "2");
 });
 
-for (const [what, extra] of [
-  ["ends after the length of a name", Buffer.of(1)],
-  ["ends within the four bytes of a name's length", Buffer.of(0x80, 0)],
-  ["ends within the four bytes of a value's length", Buffer.of(1, 0x80, 0)],
-  ["ends before the name", Buffer.of(5, 0)],
-  ["ends within the name", Buffer.concat([Buffer.of(6, 1), Buffer.from("CONF")])],
-  ["ends before the value", Buffer.concat([Buffer.of(6, 1), Buffer.from("CONF_A")])],
-  ["ends within the value", Buffer.concat([Buffer.of(6, 9), Buffer.from("CONF_A1")])],
-  ["has a name of 2,147,483,647 bytes", Buffer.concat([Buffer.of(255, 255, 255, 255, 1), Buffer.from("x")])],
-  ["has a value of 2,147,483,647 bytes", Buffer.concat([Buffer.of(1, 255, 255, 255, 255), Buffer.from("x")])],
-  ["has lengths whose sum overflows 32 bits", Buffer.alloc(8, 255)],
+for (const [key, what, extra] of [
+  ["ends-after-name-length", "ends after the length of a name", Buffer.of(1)],
+  ["ends-in-name-length", "ends within the four bytes of a name's length", Buffer.of(0x80, 0)],
+  ["ends-in-value-length", "ends within the four bytes of a value's length", Buffer.of(1, 0x80, 0)],
+  ["ends-before-name", "ends before the name", Buffer.of(5, 0)],
+  ["ends-in-name", "ends within the name", Buffer.concat([Buffer.of(6, 1), Buffer.from("CONF")])],
+  ["ends-before-value", "ends before the value", Buffer.concat([Buffer.of(6, 1), Buffer.from("CONF_A")])],
+  ["ends-in-value", "ends within the value", Buffer.concat([Buffer.of(6, 9), Buffer.from("CONF_A1")])],
   [
+    "huge-name",
+    "has a name of 2,147,483,647 bytes",
+    Buffer.concat([Buffer.of(255, 255, 255, 255, 1), Buffer.from("x")]),
+  ],
+  [
+    "huge-value",
+    "has a value of 2,147,483,647 bytes",
+    Buffer.concat([Buffer.of(1, 255, 255, 255, 255), Buffer.from("x")]),
+  ],
+  ["overflow", "has lengths whose sum overflows 32 bits", Buffer.alloc(8, 255)],
+  [
+    "missing-value",
     "has a value of 65,536 bytes, of which one is there",
     Buffer.concat([Buffer.of(6, 0x80, 1, 0, 0), Buffer.from("CONF_A1")]),
   ],
 ] as const) {
-  must(`a stream that ${what} is survived`, (t) => survives(t, extra));
-  should(`a stream that ${what} is refused, not read in part`, (t) => refused(t, extra));
+  must(`${key}-survived`, `a stream that ${what} is survived`, (t) => survives(t, extra));
+  should(`${key}-refused`, `a stream that ${what} is refused, not read in part`, (t) => refused(t, extra));
 }
 
-should("16 MiB of params are refused, or end the connection", async (t) => {
+should("16-mib-params-refused", "16 MiB of params are refused, or end the connection", async (t) => {
   const before = t.memory();
   const link = await t.open();
   link.send(wire.begin(1, 0), wire.stream(wire.PARAMS, 1, wire.pairs(t.params("/params"))));
@@ -251,7 +276,7 @@ should("16 MiB of params are refused, or end the connection", async (t) => {
   t.bounded(before);
 });
 
-should("100,000 pairs are refused, or end the connection", async (t) => {
+should("100000-pairs-refused-end", "100,000 pairs are refused, or end the connection", async (t) => {
   const before = t.memory();
   const list = Array.from({ length: 100000 }, (_, n) => [`P${n}`, ""] as const);
   const link = await sendParams(t, wire.pairs(list));

@@ -5,19 +5,19 @@ import { type Bench, check, hex, type Section, same, section } from "../suite.ts
 export const records: Section = section("3.3", "Records and request ids");
 const { must, should } = records;
 
-must("a whole request in one write is answered", async (t) => {
+must("one-write", "a whole request in one write is answered", async (t) => {
   const link = await t.open();
   await t.servesOn(link, 1, "whole");
 });
 
-must("a request is answered when it arrives byte by byte", async (t) => {
+must("byte-by-byte", "a request is answered when it arrives byte by byte", async (t) => {
   const link = await t.open();
   const request = t.tokenRequest(1, "bytes");
   await link.sendApart(...Array.from(request, (byte) => Buffer.of(byte)));
   t.served(await link.answer(1), "bytes");
 });
 
-must("a request is answered when it is cut in two at any byte", async (t) => {
+must("cut-in-two", "a request is answered when it is cut in two at any byte", async (t) => {
   const [link, other] = [await t.open(), await t.open()];
   const request = t.tokenRequest(1, "cut", { body: "body" });
   for (let at = 1; at < request.length; at++) {
@@ -29,19 +29,23 @@ must("a request is answered when it is cut in two at any byte", async (t) => {
   }
 });
 
-must("a request whose records each come in a write of their own is answered", async (t) => {
-  const link = await t.open();
-  const list = wire.pairs([...t.params("/params"), ["CONF_TOKEN", "apart"]]);
-  await link.sendApart(
-    wire.begin(1, 1),
-    wire.record(wire.PARAMS, 1, list),
-    wire.record(wire.PARAMS, 1),
-    wire.record(wire.STDIN, 1),
-  );
-  t.served(await link.answer(1), "apart");
-});
+must(
+  "record-by-record",
+  "a request whose records each come in a write of their own is answered",
+  async (t) => {
+    const link = await t.open();
+    const list = wire.pairs([...t.params("/params"), ["CONF_TOKEN", "apart"]]);
+    await link.sendApart(
+      wire.begin(1, 1),
+      wire.record(wire.PARAMS, 1, list),
+      wire.record(wire.PARAMS, 1),
+      wire.record(wire.STDIN, 1),
+    );
+    t.served(await link.answer(1), "apart");
+  },
+);
 
-must("padding of each length from 0 to 255 is skipped", async (t) => {
+must("padding-lengths", "padding of each length from 0 to 255 is skipped", async (t) => {
   const link = await t.open();
   const list = wire.pairs([...t.params("/stdin", { body: "x".repeat(256) })]);
   const bodies = Array.from({ length: 256 }, (_, n) => wire.record(wire.STDIN, 1, "x", { padding: n }));
@@ -50,30 +54,38 @@ must("padding of each length from 0 to 255 is skipped", async (t) => {
   same((await link.answer(1)).text.split(" ")[0], "256", "length of the body that arrived");
 });
 
-must("65,535 bytes of content with 255 bytes of padding are read exactly (STDIN)", async (t) => {
-  const link = await t.open();
-  const body = Buffer.alloc(65535, "s");
-  link.send(t.head(1, "/stdin", { body }), wire.record(wire.STDIN, 1, body, { padding: 255 }));
-  link.send(wire.record(wire.STDIN, 1));
-  same((await link.answer(1)).text.split(" ")[0], "65535", "length of the body that arrived");
-});
+must(
+  "longest-stdin",
+  "65,535 bytes of content with 255 bytes of padding are read exactly (STDIN)",
+  async (t) => {
+    const link = await t.open();
+    const body = Buffer.alloc(65535, "s");
+    link.send(t.head(1, "/stdin", { body }), wire.record(wire.STDIN, 1, body, { padding: 255 }));
+    link.send(wire.record(wire.STDIN, 1));
+    same((await link.answer(1)).text.split(" ")[0], "65535", "length of the body that arrived");
+  },
+);
 
-must("65,535 bytes of content with 255 bytes of padding are read exactly (PARAMS)", async (t) => {
-  const link = await t.open();
-  const list = wire.pairs([...t.params("/params"), ["CONF_TOKEN", "params"]]);
-  // Many short values, because single ones may be limited.
-  const fill: [string, string][] = [];
-  for (let n = 0; n < 40; n++) fill.push([`FILL_${n}`, "f".repeat(1500)]);
-  const first = Buffer.concat([list, wire.pairs(fill)]);
-  const last = wire.pair("FILL_LAST", Buffer.alloc(65535 - first.length - 14, "f"), { longValue: true });
-  const content = Buffer.concat([first, last]);
-  same(content.length, 65535, "length of the params written");
-  link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1, content, { padding: 255 }));
-  link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
-  t.served(await link.answer(1), "params");
-});
+must(
+  "longest-params",
+  "65,535 bytes of content with 255 bytes of padding are read exactly (PARAMS)",
+  async (t) => {
+    const link = await t.open();
+    const list = wire.pairs([...t.params("/params"), ["CONF_TOKEN", "params"]]);
+    // Many short values, because single ones may be limited.
+    const fill: [string, string][] = [];
+    for (let n = 0; n < 40; n++) fill.push([`FILL_${n}`, "f".repeat(1500)]);
+    const first = Buffer.concat([list, wire.pairs(fill)]);
+    const last = wire.pair("FILL_LAST", Buffer.alloc(65535 - first.length - 14, "f"), { longValue: true });
+    const content = Buffer.concat([first, last]);
+    same(content.length, 65535, "length of the params written");
+    link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1, content, { padding: 255 }));
+    link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
+    t.served(await link.answer(1), "params");
+  },
+);
 
-must("padding that is not zero is skipped as well", async (t) => {
+must("padding-not-zero", "padding that is not zero is skipped as well", async (t) => {
   const link = await t.open();
   const list = wire.pairs([...t.params("/params"), ["CONF_TOKEN", "padding"]]);
   const options = { padding: 16, paddingByte: 1 };
@@ -82,7 +94,7 @@ must("padding that is not zero is skipped as well", async (t) => {
   t.served(await link.answer(1), "padding");
 });
 
-must("a record with padding but no content ends its stream", async (t) => {
+must("padding-without-content", "a record with padding but no content ends its stream", async (t) => {
   const link = await t.open();
   const list = wire.pairs([...t.params("/params"), ["CONF_TOKEN", "ends"]]);
   link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1, list));
@@ -93,14 +105,14 @@ must("a record with padding but no content ends its stream", async (t) => {
   t.served(await link.answer(1), "ends");
 });
 
-must("padding after BEGIN_REQUEST is skipped", async (t) => {
+must("padding-of-begin", "padding after BEGIN_REQUEST is skipped", async (t) => {
   const link = await t.open();
   const rest = t.tokenRequest(1, "begin").subarray(16);
   link.send(wire.begin(1, 1, 1, 0, { padding: 255 }), rest);
   t.served(await link.answer(1), "begin");
 });
 
-must("the reserved byte of the header is ignored in every record", async (t) => {
+must("reserved-byte-ignored", "the reserved byte of the header is ignored in every record", async (t) => {
   const link = await t.open();
   const list = wire.pairs([...t.params("/params"), ["CONF_TOKEN", "reserved"]]);
   const options = { reserved: 255 };
@@ -110,40 +122,52 @@ must("the reserved byte of the header is ignored in every record", async (t) => 
 });
 
 for (const length of [1, 127, 128, 255, 256, 65534]) {
-  must(`a STDIN record with ${length} bytes of content is read exactly`, async (t) => {
-    const answer = await t.get("/stdin", { body: Buffer.alloc(length, "c") });
-    same(answer.text.split(" ")[0], String(length), "length of the body that arrived");
-  });
+  must(
+    `stdin-length-${length}`,
+    `a STDIN record with ${length} bytes of content is read exactly`,
+    async (t) => {
+      const answer = await t.get("/stdin", { body: Buffer.alloc(length, "c") });
+      same(answer.text.split(" ")[0], String(length), "length of the body that arrived");
+    },
+  );
 }
 
 for (const version of [0, 2, 255]) {
-  must(`a record of version ${version} is not taken for one of version 1`, async (t) => {
-    const link = await t.open();
-    const request = t.tokenRequest(1, "version");
-    request[0] = version;
-    link.send(request);
-    await settled(t, link);
-    check(!link.hasEnded(1) && link.begun(1).records.length === 0, "the request was answered");
-  });
+  must(
+    `version-${version}`,
+    `a record of version ${version} is not taken for one of version 1`,
+    async (t) => {
+      const link = await t.open();
+      const request = t.tokenRequest(1, "version");
+      request[0] = version;
+      link.send(request);
+      await settled(t, link);
+      check(!link.hasEnded(1) && link.begun(1).records.length === 0, "the request was answered");
+    },
+  );
 }
 
-should("a record of an unknown version closes the connection", async (t) => {
+should("unknown-version", "a record of an unknown version closes the connection", async (t) => {
   const link = await t.open();
   link.send(wire.record(wire.GET_VALUES, 0, "", { version: 2 }));
   await link.closed();
 });
 
-should("an unknown version in mid-connection closes it without an answer to that record", async (t) => {
-  const link = await t.open();
-  await t.servesOn(link, 1, "first");
-  const request = t.tokenRequest(2, "second");
-  request[0] = 9;
-  link.send(request);
-  await link.closed();
-  check(!link.hasEnded(2), "the request of version 9 was answered");
-});
+should(
+  "unknown-version-later",
+  "an unknown version in mid-connection closes it without an answer to that record",
+  async (t) => {
+    const link = await t.open();
+    await t.servesOn(link, 1, "first");
+    const request = t.tokenRequest(2, "second");
+    request[0] = 9;
+    link.send(request);
+    await link.closed();
+    check(!link.hasEnded(2), "the request of version 9 was answered");
+  },
+);
 
-must("every record of an answer has version 1 and the request's id", async (t) => {
+must("sent-version-and-id", "every record of an answer has version 1 and the request's id", async (t) => {
   const link = await t.open();
   await t.servesOn(link, 258, "header");
   check(
@@ -152,7 +176,7 @@ must("every record of an answer has version 1 and the request's id", async (t) =
   );
 });
 
-must("an answer consists of STDOUT, STDERR and END_REQUEST records", async (t) => {
+must("sent-types", "an answer consists of STDOUT, STDERR and END_REQUEST records", async (t) => {
   const answer = await t.get("/params");
   const types = [wire.STDOUT, wire.STDERR, wire.END_REQUEST];
   check(
@@ -161,7 +185,7 @@ must("an answer consists of STDOUT, STDERR and END_REQUEST records", async (t) =
   );
 });
 
-should("the reserved byte is zero in every record sent", async (t) => {
+should("sent-reserved-byte", "the reserved byte is zero in every record sent", async (t) => {
   const answer = await t.get("/large?bytes=200000");
   check(
     answer.records.every((r) => r.reserved === 0),
@@ -169,7 +193,7 @@ should("the reserved byte is zero in every record sent", async (t) => {
   );
 });
 
-should("padding sent is zeroes, not left-over memory", async (t) => {
+should("sent-padding", "padding sent is zeroes, not left-over memory", async (t) => {
   const records: wire.Received[] = [];
   for (let n = 1; n <= 16; n++) records.push(...(await t.get(`/large?bytes=${n}`)).records);
   check(
@@ -178,41 +202,49 @@ should("padding sent is zeroes, not left-over memory", async (t) => {
   );
 });
 
-should("records sent are multiples of eight bytes (recommended in 3.3)", async (t) => {
-  const records: wire.Received[] = [];
-  for (let n = 1; n <= 8; n++) records.push(...(await t.get(`/large?bytes=${n}`)).records);
-  const lengths = records.map((r) => r.content.length + r.padding.length);
-  check(
-    lengths.every((length) => length % 8 === 0),
-    `record with ${lengths.find((length) => length % 8 !== 0)} bytes after its header`,
-  );
-});
+should(
+  "sent-multiples-of-eight",
+  "records sent are multiples of eight bytes (recommended in 3.3)",
+  async (t) => {
+    const records: wire.Received[] = [];
+    for (let n = 1; n <= 8; n++) records.push(...(await t.get(`/large?bytes=${n}`)).records);
+    const lengths = records.map((r) => r.content.length + r.padding.length);
+    check(
+      lengths.every((length) => length % 8 === 0),
+      `record with ${lengths.find((length) => length % 8 !== 0)} bytes after its header`,
+    );
+  },
+);
 
 for (const id of [1, 255, 256, 65535]) {
-  must(`a request with id ${id} is answered under it`, async (t) => {
+  must(`id-${id}`, `a request with id ${id} is answered under it`, async (t) => {
     await t.servesOn(await t.open(), id, `id${id}`);
   });
 }
 
-must("an id can be used again once its END_REQUEST is there", async (t) => {
+must("id-reused", "an id can be used again once its END_REQUEST is there", async (t) => {
   const link = await t.open();
   for (let n = 0; n < 20; n++) await t.servesOn(link, 1, `again${n}`);
 });
 
-must("ids can follow each other in any order", async (t) => {
+must("ids-in-any-order", "ids can follow each other in any order", async (t) => {
   const link = await t.open();
   for (const id of [7, 65535, 1, 256, 2, 7]) await t.servesOn(link, id, `order${id}`);
 });
 
-must("STDIN of an ended request is ignored, and its id can be used again", async (t) => {
-  const link = await t.open();
-  await t.servesOn(link, 1, "old");
-  link.send(wire.record(wire.STDIN, 1, "late"), wire.record(wire.STDIN, 1));
-  await t.servesOn(link, 1, "new");
-  nothingElse(link);
-});
+must(
+  "stdin-of-ended-request",
+  "STDIN of an ended request is ignored, and its id can be used again",
+  async (t) => {
+    const link = await t.open();
+    await t.servesOn(link, 1, "old");
+    link.send(wire.record(wire.STDIN, 1, "late"), wire.record(wire.STDIN, 1));
+    await t.servesOn(link, 1, "new");
+    nothingElse(link);
+  },
+);
 
-must("a BEGIN_REQUEST with id 0 starts no request", async (t) => {
+must("begin-id-0", "a BEGIN_REQUEST with id 0 starts no request", async (t) => {
   const link = await t.open();
   const request = t.tokenRequest(1, "zero");
   // Each record of the request gets id 0.
@@ -240,7 +272,7 @@ for (const [type, name] of [
   [12, "a record of type 12"],
   [255, "a record of type 255"],
 ] as const) {
-  must(`${name} with an id that was never begun is ignored`, async (t) => {
+  must(`unknown-id-type-${type}`, `${name} with an id that was never begun is ignored`, async (t) => {
     const link = await t.open();
     link.send(wire.record(type, 5, "content"), wire.record(type, 5));
     await t.servesOn(link, 1, "fence");
@@ -255,7 +287,7 @@ for (const [type, name] of [
   [wire.GET_VALUES, "GET_VALUES"],
   [12, "a record of type 12"],
 ] as const) {
-  must(`${name} with the id of an ended request is ignored`, async (t) => {
+  must(`ended-id-type-${type}`, `${name} with the id of an ended request is ignored`, async (t) => {
     const link = await t.open();
     await t.servesOn(link, 5, "ended");
     link.send(wire.record(type, 5, "content"), wire.record(type, 5));
@@ -265,33 +297,41 @@ for (const [type, name] of [
 }
 
 for (const type of [0, 12, 255]) {
-  should(`a record of unknown type ${type} within a request does not disturb it`, async (t) => {
-    const link = await t.open();
-    const request = t.request(1, "/stdin", { body: "body" });
-    const odd = wire.record(type, 1, "odd", { padding: 5 });
-    // After BEGIN_REQUEST, which is 16 bytes, and again before the 20 bytes of STDIN.
-    link.send(request.subarray(0, 16), odd, request.subarray(16, -20), odd, request.subarray(-20));
-    same((await link.answer(1)).text.split(" ")[0], "4", "length of the body that arrived");
-  });
+  should(
+    `unknown-type-${type}`,
+    `a record of unknown type ${type} within a request does not disturb it`,
+    async (t) => {
+      const link = await t.open();
+      const request = t.request(1, "/stdin", { body: "body" });
+      const odd = wire.record(type, 1, "odd", { padding: 5 });
+      // After BEGIN_REQUEST, which is 16 bytes, and again before the 20 bytes of STDIN.
+      link.send(request.subarray(0, 16), odd, request.subarray(16, -20), odd, request.subarray(-20));
+      same((await link.answer(1)).text.split(" ")[0], "4", "length of the body that arrived");
+    },
+  );
 }
 
-should("records that only an application sends do not disturb a request", async (t) => {
-  const link = await t.open();
-  const request = t.tokenRequest(1, "wrong-way");
-  const wrong = [wire.STDOUT, wire.STDERR, wire.GET_VALUES_RESULT, wire.UNKNOWN_TYPE];
-  link.send(request.subarray(0, 16), ...wrong.map((type) => wire.record(type, 1, "wrong")));
-  link.send(request.subarray(16));
-  t.served(await link.answer(1), "wrong-way");
-});
+should(
+  "records-only-application-sends",
+  "records that only an application sends do not disturb a request",
+  async (t) => {
+    const link = await t.open();
+    const request = t.tokenRequest(1, "wrong-way");
+    const wrong = [wire.STDOUT, wire.STDERR, wire.GET_VALUES_RESULT, wire.UNKNOWN_TYPE];
+    link.send(request.subarray(0, 16), ...wrong.map((type) => wire.record(type, 1, "wrong")));
+    link.send(request.subarray(16));
+    t.served(await link.answer(1), "wrong-way");
+  },
+);
 
-must("1,000 records of one byte each are one body", async (t) => {
+must("records-of-one-byte", "1,000 records of one byte each are one body", async (t) => {
   const link = await t.open();
   const body = Buffer.alloc(1000, "1");
   link.send(t.head(1, "/stdin", { body }), wire.stream(wire.STDIN, 1, body, 1), wire.record(wire.STDIN, 1));
   same((await link.answer(1)).text.split(" ")[0], "1000", "length of the body that arrived");
 });
 
-must("answers over 65,535 bytes come in several records", async (t) => {
+must("long-response", "answers over 65,535 bytes come in several records", async (t) => {
   const answer = await t.get("/large?bytes=300000");
   same(answer.body.length, 300000, "length of the answer");
 });
@@ -303,39 +343,47 @@ function nothingElse(link: Link): void {
   }
 }
 
-must("two requests in one write, one after the other, are both answered", async (t: Bench) => {
-  const link = await t.open();
-  link.send(t.tokenRequest(1, "one"), t.tokenRequest(2, "two"));
-  const [one, two] = [await link.answer(1), await link.answer(2)];
-  check(one.text.includes(hex("one")), "answer of request 1");
-  // FastCGI 1.0, 5.5: an application that takes one request at a time may refuse the second.
-  check(two.protocolStatus === 1 || two.text.includes(hex("two")), "answer of request 2");
-});
+must(
+  "two-requests-in-one-write",
+  "two requests in one write, one after the other, are both answered",
+  async (t: Bench) => {
+    const link = await t.open();
+    link.send(t.tokenRequest(1, "one"), t.tokenRequest(2, "two"));
+    const [one, two] = [await link.answer(1), await link.answer(2)];
+    check(one.text.includes(hex("one")), "answer of request 1");
+    // FastCGI 1.0, 5.5: an application that takes one request at a time may refuse the second.
+    check(two.protocolStatus === 1 || two.text.includes(hex("two")), "answer of request 2");
+  },
+);
 
-must("records of all kinds in one stream, cut in two at any byte, are answered alike", async (t) => {
-  const [link, other] = [await t.open(), await t.open()];
-  const request = t.tokenRequest(3, "kinds", { body: "body" });
-  const stream = Buffer.concat([
-    wire.record(wire.STDIN, 9, "inactive", { padding: 3 }),
-    request.subarray(0, 16),
-    wire.record(200, 0, "unknown", { padding: 1, reserved: 7 }),
-    request.subarray(16, -20),
-    wire.record(wire.GET_VALUES, 0, wire.pair("FCGI_NO_SUCH_NAME", ""), { padding: 8 }),
-    request.subarray(-20),
-  ]);
-  for (let at = 1; at < stream.length; at++) {
-    link.send(stream.subarray(0, at));
-    await t.servesOn(other, 1, "between");
-    link.send(stream.subarray(at));
-    t.served(await link.answer(3), "kinds");
-    // The application may answer before it has read the body, among which a query stands.
-    await link.until("all answers", () => link.records.some(({ type }) => type === wire.GET_VALUES_RESULT));
-    const types = link.records.splice(0).map(({ type }) => type);
-    for (const type of [wire.UNKNOWN_TYPE, wire.GET_VALUES_RESULT]) {
-      same(types.filter((found) => found === type).length, 1, `records of type ${type}, cut at byte ${at}`);
+must(
+  "random-cuts",
+  "records of all kinds in one stream, cut in two at any byte, are answered alike",
+  async (t) => {
+    const [link, other] = [await t.open(), await t.open()];
+    const request = t.tokenRequest(3, "kinds", { body: "body" });
+    const stream = Buffer.concat([
+      wire.record(wire.STDIN, 9, "inactive", { padding: 3 }),
+      request.subarray(0, 16),
+      wire.record(200, 0, "unknown", { padding: 1, reserved: 7 }),
+      request.subarray(16, -20),
+      wire.record(wire.GET_VALUES, 0, wire.pair("FCGI_NO_SUCH_NAME", ""), { padding: 8 }),
+      request.subarray(-20),
+    ]);
+    for (let at = 1; at < stream.length; at++) {
+      link.send(stream.subarray(0, at));
+      await t.servesOn(other, 1, "between");
+      link.send(stream.subarray(at));
+      t.served(await link.answer(3), "kinds");
+      // The application may answer before it has read the body, among which a query stands.
+      await link.until("all answers", () => link.records.some(({ type }) => type === wire.GET_VALUES_RESULT));
+      const types = link.records.splice(0).map(({ type }) => type);
+      for (const type of [wire.UNKNOWN_TYPE, wire.GET_VALUES_RESULT]) {
+        same(types.filter((found) => found === type).length, 1, `records of type ${type}, cut at byte ${at}`);
+      }
     }
-  }
-});
+  },
+);
 
 /** Waits until all that was sent is dealt with: two more requests are answered, or the connection is closed. */
 async function settled(t: Bench, link: Link): Promise<void> {

@@ -3,11 +3,11 @@ import { check, type Section, same, section } from "../suite.ts";
 
 export const begin: Section = section("5.1", "FCGI_BEGIN_REQUEST");
 
-begin.must("the role Responder is served", async (t) => {
+begin.must("responder", "the role Responder is served", async (t) => {
   t.served(await t.get("/params", { role: 1, params: [["CONF_TOKEN", "role"]] }), "role");
 });
 
-begin.must("the reserved bytes of its body are ignored", async (t) => {
+begin.must("reserved-bytes-body-ignored", "the reserved bytes of its body are ignored", async (t) => {
   const link = await t.open();
   const rest = t.tokenRequest(1, "reserved").subarray(16);
   link.send(wire.begin(1, 1, 1, 255), rest);
@@ -15,43 +15,63 @@ begin.must("the reserved bytes of its body are ignored", async (t) => {
 });
 
 for (const length of [0, 1, 7, 9, 16]) {
-  begin.should(`a body of ${length} bytes instead of 8 closes the connection`, async (t) => {
-    const link = await t.open();
-    const body = Buffer.concat([Buffer.of(0, 1, 1, 0, 0, 0, 0, 0), Buffer.alloc(8)]).subarray(0, length);
-    link.send(wire.record(wire.BEGIN_REQUEST, 1, body), t.tokenRequest(1, "length").subarray(16));
-    await link.closed();
-    check(!link.hasEnded(1), "the request was answered");
-  });
+  begin.should(
+    `body-length-${length}`,
+    `a body of ${length} bytes instead of 8 closes the connection`,
+    async (t) => {
+      const link = await t.open();
+      const body = Buffer.concat([Buffer.of(0, 1, 1, 0, 0, 0, 0, 0), Buffer.alloc(8)]).subarray(0, length);
+      link.send(wire.record(wire.BEGIN_REQUEST, 1, body), t.tokenRequest(1, "length").subarray(16));
+      await link.closed();
+      check(!link.hasEnded(1), "the request was answered");
+    },
+  );
 }
 
-begin.should("a BEGIN_REQUEST for an active id closes the connection", async (t) => {
-  const link = await t.open();
-  link.send(t.request(1, "/never"), wire.begin(1, 1));
-  await link.closed();
-});
+begin.should(
+  "BEGIN_REQUEST-active-id-closes",
+  "a BEGIN_REQUEST for an active id closes the connection",
+  async (t) => {
+    const link = await t.open();
+    link.send(t.request(1, "/never"), wire.begin(1, 1));
+    await link.closed();
+  },
+);
 
-begin.should("a BEGIN_REQUEST for an id whose params are not complete closes the connection", async (t) => {
-  const link = await t.open();
-  link.send(wire.begin(1, 1), wire.begin(1, 1));
-  await link.closed();
-});
+begin.should(
+  "BEGIN_REQUEST-id-params-not",
+  "a BEGIN_REQUEST for an id whose params are not complete closes the connection",
+  async (t) => {
+    const link = await t.open();
+    link.send(wire.begin(1, 1), wire.begin(1, 1));
+    await link.closed();
+  },
+);
 
-begin.should("a BEGIN_REQUEST with id 0 closes the connection or gets UNKNOWN_TYPE", async (t) => {
-  const link = await t.open();
-  link.send(wire.begin(0, 1));
-  await link.until(
-    "a close or UNKNOWN_TYPE",
-    () => link.isClosed || link.records.some((r) => r.type === wire.UNKNOWN_TYPE && r.content[0] === 1),
-  );
-});
+begin.should(
+  "BEGIN_REQUEST-id-0-closes",
+  "a BEGIN_REQUEST with id 0 closes the connection or gets UNKNOWN_TYPE",
+  async (t) => {
+    const link = await t.open();
+    link.send(wire.begin(0, 1));
+    await link.until(
+      "a close or UNKNOWN_TYPE",
+      () => link.isClosed || link.records.some((r) => r.type === wire.UNKNOWN_TYPE && r.content[0] === 1),
+    );
+  },
+);
 
-begin.must("a request that is begun and never goes on leaves other connections alone", async (t) => {
-  const link = await t.open();
-  link.send(wire.begin(1, 1));
-  for (let n = 0; n < 5; n++) await t.serves();
-});
+begin.must(
+  "never-goes-on",
+  "a request that is begun and never goes on leaves other connections alone",
+  async (t) => {
+    const link = await t.open();
+    link.send(wire.begin(1, 1));
+    for (let n = 0; n < 5; n++) await t.serves();
+  },
+);
 
-begin.must("no answer begins before the params are complete", async (t) => {
+begin.must("no-early-response", "no answer begins before the params are complete", async (t) => {
   const link = await t.open();
   link.send(t.head(1, "/params").subarray(0, -8));
   await t.serves();
@@ -61,32 +81,44 @@ begin.must("no answer begins before the params are complete", async (t) => {
   same((await link.answer(1)).status, 200, "status");
 });
 
-begin.must("a second request on a busy connection is served, or refused with CANT_MPX_CONN", async (t) => {
-  const link = await t.open();
-  link.send(t.request(1, "/never"), t.tokenRequest(2, "second"));
-  const answer = await link.answer(2);
-  if (answer.protocolStatus !== 1) t.served(answer, "second");
-});
+begin.must(
+  "second-request",
+  "a second request on a busy connection is served, or refused with CANT_MPX_CONN",
+  async (t) => {
+    const link = await t.open();
+    link.send(t.request(1, "/never"), t.tokenRequest(2, "second"));
+    const answer = await link.answer(2);
+    if (answer.protocolStatus !== 1) t.served(answer, "second");
+  },
+);
 
 export const params: Section = section("5.2", "FCGI_PARAMS");
 
-params.should("a request without any param is ended with an error", async (t) => {
-  const link = await t.open();
-  link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
-  const answer = await link.answer(1);
-  check(answer.status >= 400 || answer.appStatus !== 0, `answered ${answer.status}`);
-});
+params.should(
+  "request-without-param-ended",
+  "a request without any param is ended with an error",
+  async (t) => {
+    const link = await t.open();
+    link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
+    const answer = await link.answer(1);
+    check(answer.status >= 400 || answer.appStatus !== 0, `answered ${answer.status}`);
+  },
+);
 
-params.should("a request without REQUEST_METHOD is ended", async (t) => {
-  const link = await t.open();
-  const list = t.params("/params").filter(([name]) => name !== "REQUEST_METHOD");
-  link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1, wire.pairs(list)));
-  link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
-  await link.answer(1);
-  await t.serves();
-});
+params.should(
+  "request-without-REQUEST_METHOD-ended",
+  "a request without REQUEST_METHOD is ended",
+  async (t) => {
+    const link = await t.open();
+    const list = t.params("/params").filter(([name]) => name !== "REQUEST_METHOD");
+    link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1, wire.pairs(list)));
+    link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
+    await link.answer(1);
+    await t.serves();
+  },
+);
 
-params.should("a request without REQUEST_URI is ended", async (t) => {
+params.should("request-without-REQUEST_URI-ended", "a request without REQUEST_URI is ended", async (t) => {
   const link = await t.open();
   const list = t.params("/params").filter(([name]) => name !== "REQUEST_URI");
   link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1, wire.pairs(list)));
@@ -95,7 +127,7 @@ params.should("a request without REQUEST_URI is ended", async (t) => {
   await t.serves();
 });
 
-params.should("a nonsense SERVER_PROTOCOL does no harm", async (t) => {
+params.should("nonsense-SERVER_PROTOCOL-no-harm", "a nonsense SERVER_PROTOCOL does no harm", async (t) => {
   const link = await t.open();
   const request = t.request(1, "/params", { params: [["SERVER_PROTOCOL", "\u00ff/9.9.9"]] });
   link.send(request);
@@ -103,16 +135,25 @@ params.should("a nonsense SERVER_PROTOCOL does no harm", async (t) => {
   await t.serves();
 });
 
-for (const method of ["", "FOO BAR", "\r\n", "X".repeat(5000)]) {
-  params.should(`a REQUEST_METHOD of ${JSON.stringify(method.slice(0, 10))} does no harm`, async (t) => {
-    const link = await t.open();
-    link.send(t.request(1, "/params", { method }));
-    await link.answer(1);
-    await t.serves();
-  });
+for (const [key, method] of [
+  ["empty", ""],
+  ["space", "FOO BAR"],
+  ["line-break", "\r\n"],
+  ["long", "X".repeat(5000)],
+] as const) {
+  params.should(
+    `method-${key}`,
+    `a REQUEST_METHOD of ${JSON.stringify(method.slice(0, 10))} does no harm`,
+    async (t) => {
+      const link = await t.open();
+      link.send(t.request(1, "/params", { method }));
+      await link.answer(1);
+      await t.serves();
+    },
+  );
 }
 
-params.should("PARAMS after their end do no harm", async (t) => {
+params.should("PARAMS-after-end-no", "PARAMS after their end do no harm", async (t) => {
   const link = await t.open();
   link.send(
     t.head(1, "/never"),
@@ -122,7 +163,7 @@ params.should("PARAMS after their end do no harm", async (t) => {
   await t.serves();
 });
 
-params.should("STDIN before the end of PARAMS does no harm", async (t) => {
+params.should("STDIN-before-end-PARAMS", "STDIN before the end of PARAMS does no harm", async (t) => {
   const link = await t.open();
   const head = t.head(1, "/stdin", { body: "body" });
   link.send(head.subarray(0, -8), wire.record(wire.STDIN, 1, "body"), wire.record(wire.STDIN, 1));
@@ -132,22 +173,22 @@ params.should("STDIN before the end of PARAMS does no harm", async (t) => {
   await t.servesOn(other, 1, "other");
 });
 
-params.must("HTTP_ params are the request's header fields", async (t) => {
+params.must("HTTP_-params-request-header", "HTTP_ params are the request's header fields", async (t) => {
   const answer = await t.get("/header?name=x-test", { params: [["HTTP_X_TEST", "a b; c=1"]] });
   same(answer.text, `value=${Buffer.from("a b; c=1").toString("hex")}`, "the field");
 });
 
-params.should("HTTP_PROXY is not handed on (httpoxy)", async (t) => {
+params.should("HTTP_PROXY-not-handed-httpoxy", "HTTP_PROXY is not handed on (httpoxy)", async (t) => {
   const answer = await t.get("/header?name=proxy", { params: [["HTTP_PROXY", "http://evil.invalid/"]] });
   same(answer.text, "none", "the field Proxy");
 });
 
-params.should("a header field keeps its bytes above 127", async (t) => {
+params.should("header-field-keeps-bytes", "a header field keeps its bytes above 127", async (t) => {
   const answer = await t.get("/header?name=x-test", { params: [["HTTP_X_TEST", "caf\u00e9"]] });
   same(answer.text, "value=636166e9", "the field");
 });
 
-params.must("1,000 bytes of query arrive", async (t) => {
+params.must("1000-bytes-query-arrive", "1,000 bytes of query arrive", async (t) => {
   const query = `name=x-test&fill=${"q".repeat(1000)}`;
   const answer = await t.get(`/header?${query}`, { params: [["HTTP_X_TEST", "there"]] });
   same(answer.text, `value=${Buffer.from("there").toString("hex")}`, "the field");
@@ -155,21 +196,21 @@ params.must("1,000 bytes of query arrive", async (t) => {
 
 export const end: Section = section("5.5", "FCGI_END_REQUEST");
 
-end.must("its body is 8 bytes, protocolStatus REQUEST_COMPLETE", async (t) => {
+end.must("body-8-bytes-protocolstatus", "its body is 8 bytes, protocolStatus REQUEST_COMPLETE", async (t) => {
   const answer = await t.get("/params");
   same([answer.end?.length, answer.protocolStatus], [8, 0], "length, protocolStatus");
 });
 
-end.must("appStatus of a good answer is 0", async (t) => {
+end.must("appstatus-good-answer-0", "appStatus of a good answer is 0", async (t) => {
   same((await t.get("/params")).appStatus, 0, "appStatus");
 });
 
-end.should("its reserved bytes are zero", async (t) => {
+end.should("reserved-bytes-zero", "its reserved bytes are zero", async (t) => {
   const { end } = await t.get("/params");
   same(end?.subarray(5).toString("hex"), "000000", "reserved bytes");
 });
 
-end.must("it is the last record of its request", async (t) => {
+end.must("last-record-request", "it is the last record of its request", async (t) => {
   const link = await t.open();
   await t.servesOn(link, 1, "one");
   await t.servesOn(link, 2, "fence");
@@ -177,26 +218,30 @@ end.must("it is the last record of its request", async (t) => {
   check(!link.hasEnded(1), "a second END_REQUEST");
 });
 
-end.must("it comes for a HEAD request", async (t) => {
+end.must("comes-HEAD-request", "it comes for a HEAD request", async (t) => {
   same((await t.get("/params", { method: "HEAD" })).protocolStatus, 0, "protocolStatus");
 });
 
 for (const role of [0, 4, 255, 257, 65535]) {
-  end.must(`the role ${role} is refused with UNKNOWN_ROLE`, async (t) => {
+  end.must(`role-${role}`, `the role ${role} is refused with UNKNOWN_ROLE`, async (t) => {
     const link = await t.open();
     link.send(wire.begin(1, 1, role));
     same((await link.answer(1)).protocolStatus, 3, "protocolStatus");
   });
 }
 
-end.must("a connection with KEEP_CONN goes on after UNKNOWN_ROLE", async (t) => {
-  const link = await t.open();
-  link.send(wire.begin(1, 1, 99));
-  same((await link.answer(1)).protocolStatus, 3, "protocolStatus");
-  await t.servesOn(link, 1, "after");
-});
+end.must(
+  "connection-KEEP_CONN-goes-after",
+  "a connection with KEEP_CONN goes on after UNKNOWN_ROLE",
+  async (t) => {
+    const link = await t.open();
+    link.send(wire.begin(1, 1, 99));
+    same((await link.answer(1)).protocolStatus, 3, "protocolStatus");
+    await t.servesOn(link, 1, "after");
+  },
+);
 
-end.must("params and body of a refused request are ignored", async (t) => {
+end.must("params-body-refused-request", "params and body of a refused request are ignored", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/params", { role: 99, body: "body" }));
   same((await link.answer(1)).protocolStatus, 3, "protocolStatus");
@@ -205,6 +250,7 @@ end.must("params and body of a refused request are ignored", async (t) => {
 });
 
 end.should(
+  "application-fails-before-response",
   "an application that fails before its response head still ends the request, with status 500",
   async (t) => {
     const answer = await t.get("/throw");
@@ -213,29 +259,37 @@ end.should(
   },
 );
 
-end.should("the answer to a failure does not show its message", async (t) => {
+end.should("failure-message-hidden", "the answer to a failure does not show its message", async (t) => {
   const answer = await t.get("/throw");
   check(!answer.stdout.includes("secret"), "the message is in the answer");
 });
 
-end.should("an application that fails in mid-answer does not make it look complete", async (t) => {
-  const link = await t.open();
-  link.send(t.request(1, "/throw-late"));
-  await link.until("the end", () => link.isClosed || link.hasEnded(1));
-  if (link.hasEnded(1)) check((await link.answer(1)).appStatus !== 0, "appStatus is 0");
-  await t.serves();
-});
+end.should(
+  "application-fails-mid-answer-not",
+  "an application that fails in mid-answer does not make it look complete",
+  async (t) => {
+    const link = await t.open();
+    link.send(t.request(1, "/throw-late"));
+    await link.until("the end", () => link.isClosed || link.hasEnded(1));
+    if (link.hasEnded(1)) check((await link.answer(1)).appStatus !== 0, "appStatus is 0");
+    await t.serves();
+  },
+);
 
 export const authorizer: Section = section("6.3", "Authorizer");
 
-authorizer.must("the role is refused with UNKNOWN_ROLE, or answered with a status", async (t) => {
-  const link = await t.open();
-  link.send(t.request(1, "/params", { role: 2 }));
-  const answer = await link.answer(1);
-  check(answer.protocolStatus === 3 || answer.status > 0, "neither a refusal nor an answer");
-});
+authorizer.must(
+  "role-refused-UNKNOWN_ROLE-answered",
+  "the role is refused with UNKNOWN_ROLE, or answered with a status",
+  async (t) => {
+    const link = await t.open();
+    link.send(t.request(1, "/params", { role: 2 }));
+    const answer = await link.answer(1);
+    check(answer.protocolStatus === 3 || answer.status > 0, "neither a refusal nor an answer");
+  },
+);
 
-authorizer.must("the connection goes on afterwards", async (t) => {
+authorizer.must("connection-goes-afterwards", "the connection goes on afterwards", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/params", { role: 2 }));
   await link.answer(1);
@@ -244,18 +298,22 @@ authorizer.must("the connection goes on afterwards", async (t) => {
 
 export const filter: Section = section("6.4", "Filter");
 
-filter.must("the role is refused with UNKNOWN_ROLE, or answered", async (t) => {
-  const link = await t.open();
-  link.send(
-    t.request(1, "/params", { role: 3 }),
-    wire.record(wire.DATA, 1, "data"),
-    wire.record(wire.DATA, 1),
-  );
-  const answer = await link.answer(1);
-  check(answer.protocolStatus === 3 || answer.status > 0, "neither a refusal nor an answer");
-});
+filter.must(
+  "role-refused-UNKNOWN_ROLE-answered",
+  "the role is refused with UNKNOWN_ROLE, or answered",
+  async (t) => {
+    const link = await t.open();
+    link.send(
+      t.request(1, "/params", { role: 3 }),
+      wire.record(wire.DATA, 1, "data"),
+      wire.record(wire.DATA, 1),
+    );
+    const answer = await link.answer(1);
+    check(answer.protocolStatus === 3 || answer.status > 0, "neither a refusal nor an answer");
+  },
+);
 
-filter.must("the connection goes on afterwards", async (t) => {
+filter.must("connection-goes-afterwards", "the connection goes on afterwards", async (t) => {
   const link = await t.open();
   link.send(
     t.request(1, "/params", { role: 3 }),

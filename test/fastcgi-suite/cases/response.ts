@@ -6,43 +6,47 @@ const { must, should } = response;
 
 const HOP_BY_HOP = ["connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer"];
 
-must("the answer begins with a CGI head, not with an HTTP status line", async (t) => {
+must("cgi-head", "the answer begins with a CGI head, not with an HTTP status line", async (t) => {
   const answer = await t.get("/params");
   check(answer.head !== "", "no blank line after the head");
   check(!answer.stdout.toString("latin1").startsWith("HTTP/"), "HTTP status line");
 });
 
-must("the head has a Content-Type, Location or Status field", async (t) => {
-  const answer = await t.get("/params");
-  check(
-    ["content-type", "location", "status"].some((name) => answer.field(name).length > 0),
-    answer.head,
-  );
-});
+must(
+  "head-content-type-location-status",
+  "the head has a Content-Type, Location or Status field",
+  async (t) => {
+    const answer = await t.get("/params");
+    check(
+      ["content-type", "location", "status"].some((name) => answer.field(name).length > 0),
+      answer.head,
+    );
+  },
+);
 
-must("every line of the head is a header field", async (t) => {
+must("field-lines", "every line of the head is a header field", async (t) => {
   for (const line of (await t.get("/cookies")).head.split(/\r?\n/)) {
     check(/^[!#$%&'*+\-.^_`|~\w]+:/.test(line), `line ${JSON.stringify(line)}`);
   }
 });
 
-should("lines of the head end with CR LF", async (t) => {
+should("line-ends", "lines of the head end with CR LF", async (t) => {
   const head = (await t.get("/cookies")).stdout.toString("latin1").split("\r\n\r\n")[0]!;
   check(!head.replaceAll("\r\n", "").includes("\n"), "a bare LF");
 });
 
 for (const code of [201, 404, 503]) {
-  must(`status ${code} is sent as a Status field with the code and a reason`, async (t) => {
+  must(`status-${code}`, `status ${code} is sent as a Status field with the code and a reason`, async (t) => {
     const [status = ""] = (await t.get(`/status?code=${code}`)).field("status");
     check(status.startsWith(`${code} `), `Status: ${status}`);
   });
 }
 
-must("there is at most one Status field", async (t) => {
+must("most-status-field", "there is at most one Status field", async (t) => {
   check((await t.get("/status?code=404")).field("status").length === 1, "number of Status fields");
 });
 
-must("a plain answer has no hop-by-hop field", async (t) => {
+must("plain-answer-no-hop-by-hop", "a plain answer has no hop-by-hop field", async (t) => {
   const names = (await t.get("/params")).fields.map(([name]) => name);
   same(
     names.filter((name) => HOP_BY_HOP.includes(name)),
@@ -51,34 +55,42 @@ must("a plain answer has no hop-by-hop field", async (t) => {
   );
 });
 
-should("hop-by-hop fields of the application are dropped", async (t) => {
-  const answer = await t.get("/hop");
-  const names = answer.fields.map(([name]) => name);
-  same(
-    names.filter((name) => HOP_BY_HOP.includes(name)),
-    [],
-    "hop-by-hop fields",
-  );
-  same(answer.text, "hop", "the body");
-});
+should(
+  "hop-by-hop-fields-application-dropped",
+  "hop-by-hop fields of the application are dropped",
+  async (t) => {
+    const answer = await t.get("/hop");
+    const names = answer.fields.map(([name]) => name);
+    same(
+      names.filter((name) => HOP_BY_HOP.includes(name)),
+      [],
+      "hop-by-hop fields",
+    );
+    same(answer.text, "hop", "the body");
+  },
+);
 
-should("an application that sets Transfer-Encoding gets no chunk framing into its body", async (t) => {
-  const answer = await t.get("/chunked");
-  same([answer.text, answer.field("transfer-encoding")], ["onetwo", []], "body and Transfer-Encoding");
-});
+should(
+  "application-sets-transfer-encoding-gets",
+  "an application that sets Transfer-Encoding gets no chunk framing into its body",
+  async (t) => {
+    const answer = await t.get("/chunked");
+    same([answer.text, answer.field("transfer-encoding")], ["onetwo", []], "body and Transfer-Encoding");
+  },
+);
 
-must("an answer to HEAD has no body", async (t) => {
+must("head", "an answer to HEAD has no body", async (t) => {
   const answer = await t.get("/large?bytes=1000", { method: "HEAD" });
   same([answer.status, answer.body.length], [200, 0], "status, length of the body");
 });
 
 for (const code of [204, 304]) {
-  should(`an answer ${code} has no body, whatever the application writes`, async (t) => {
+  should(`no-body-${code}`, `an answer ${code} has no body, whatever the application writes`, async (t) => {
     const answer = await t.get(`/status?code=${code}`);
     same([answer.status, answer.text], [code, ""], "status, body");
   });
 
-  should(`an answer ${code} says nothing of a body`, async (t) => {
+  should(`no-body-fields-${code}`, `an answer ${code} says nothing of a body`, async (t) => {
     const answer = await t.get(`/status?code=${code}`);
     same(
       [answer.status, answer.field("content-length").filter((v) => v !== "0")],
@@ -89,30 +101,34 @@ for (const code of [204, 304]) {
   });
 }
 
-must("two Set-Cookie fields stay two", async (t) => {
+must("two-set-cookie-fields-stay", "two Set-Cookie fields stay two", async (t) => {
   same((await t.get("/cookies")).field("set-cookie"), ["a=1", "b=2"], "Set-Cookie");
 });
 
-must("CR LF in a value does not become another field", async (t) => {
+must("injection", "CR LF in a value does not become another field", async (t) => {
   const answer = await t.get("/crlf");
   same(answer.field("injected"), [], "injected field");
   same(answer.status, 200, "status");
 });
 
-must("Content-Type is that of the application", async (t) => {
+must("content-type-application", "Content-Type is that of the application", async (t) => {
   check((await t.get("/params")).field("content-type")[0]?.startsWith("text/plain") === true, "Content-Type");
 });
 
-must("Content-Length of the application is sent, and kept", async (t) => {
-  const answer = await t.get("/length?declared=10&sent=10");
-  same(
-    [answer.field("content-length"), answer.body.length],
-    [["10"], 10],
-    "Content-Length, length of the body",
-  );
-});
+must(
+  "content-length-application-sent-kept",
+  "Content-Length of the application is sent, and kept",
+  async (t) => {
+    const answer = await t.get("/length?declared=10&sent=10");
+    same(
+      [answer.field("content-length"), answer.body.length],
+      [["10"], 10],
+      "Content-Length, length of the body",
+    );
+  },
+);
 
-should("no byte beyond Content-Length is sent", async (t) => {
+should("too-long", "no byte beyond Content-Length is sent", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/length?declared=5&sent=10"));
   await link.until("the end", () => link.isClosed || link.hasEnded(1));
@@ -120,24 +136,24 @@ should("no byte beyond Content-Length is sent", async (t) => {
   check(answer.body.length <= 5, `body of ${answer.body.length} bytes`);
 });
 
-should("fewer bytes than Content-Length do not look complete", async (t) => {
+should("too-short", "fewer bytes than Content-Length do not look complete", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/length?declared=10&sent=5"));
   await link.until("the end", () => link.isClosed || link.hasEnded(1));
   if (link.hasEnded(1)) check((await link.answer(1)).appStatus !== 0, "appStatus is 0");
 });
 
-must("informational responses (1xx) are not sent", async (t) => {
+must("informational-responses-1xx-not", "informational responses (1xx) are not sent", async (t) => {
   const answer = await t.get("/informational");
   same([answer.status, answer.text], [200, "informed"], "status, body");
 });
 
-should("Expect: 100-continue triggers nothing", async (t) => {
+should("expect-100-continue-triggers-nothing", "Expect: 100-continue triggers nothing", async (t) => {
   const answer = await t.get("/stdin", { body: "body", params: [["HTTP_EXPECT", "100-continue"]] });
   same([answer.status, answer.text.split(" ")[0]], [200, "4"], "status, length of the body");
 });
 
-should("the head comes in one STDOUT record", async (t) => {
+should("head-in-one-record", "the head comes in one STDOUT record", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/cookies"));
   const answer = await link.answer(1);
@@ -145,13 +161,13 @@ should("the head comes in one STDOUT record", async (t) => {
   check(first.content.includes("\r\n\r\n") || first.content.includes("\n\n"), "a head in several records");
 });
 
-should("streamed output arrives before the application ends", async (t) => {
+should("streamed", "streamed output arrives before the application ends", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/stream"));
   await link.output(1, "first\n");
 });
 
-should("an answer over HTTP/1.0 has no chunk framing either", async (t) => {
+should("http-1.0", "an answer over HTTP/1.0 has no chunk framing either", async (t) => {
   const answer = await t.get("/large?bytes=1000", { params: [["SERVER_PROTOCOL", "HTTP/1.0"]] });
   same(answer.body.length, 1000, "length of the body");
 });

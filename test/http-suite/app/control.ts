@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { memoryUsed } from "../../support/memory.ts";
 import { listen } from "../../support/server.ts";
 import type { Address } from "../target.ts";
 import { exchangeOf, forget } from "./state.ts";
@@ -49,13 +50,12 @@ async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> 
       forget(id);
       break;
   }
-  const { rss, external, arrayBuffers } = process.memoryUsage();
   res.setHeader("Content-Type", "application/json");
   res.end(
     JSON.stringify({
       events: exchange.events,
       figures: exchange.figures,
-      memory: { rss, external, arrayBuffers },
+      memory: memoryUsed(),
     }),
   );
 }

@@ -226,14 +226,14 @@ export const requestBodies: readonly Case[] = [
         requestHead(t, { method: "POST", path: exchange.path("unread-upload"), fields }),
       );
       const block = pattern(MEGABYTE);
-      const before = (await exchange.noted("started")).memory.rss;
+      const before = (await exchange.noted("started")).memory;
       let sent = 0;
       const sending = (async () => {
         for (; sent < total; sent += block.length) await connection.write(block);
       })();
       // Until nothing more gets through: the application has had ample chance to take it.
       for (let [last, same] = [-1, 0]; same < 50 && sent < total; ) {
-        const growth = (await exchange.report()).memory.rss - before;
+        const growth = (await exchange.report()).memory - before;
         assert.ok(growth < 64 * MEGABYTE, `memory grew by ${growth} bytes`);
         same = sent === last ? same + 1 : 0;
         last = sent;
@@ -242,9 +242,8 @@ export const requestBodies: readonly Case[] = [
       await sending;
       const answer = await connection.answer();
       assert.equal(answer.body.toString(), String(total));
-      // What was read at full speed is garbage that Node.js may not have collected yet: some 50 MB, as over HTTP.
-      const growth = (await exchange.report()).memory.rss - before;
-      assert.ok(growth < total * 0.6, `memory grew by ${growth} bytes after it was read`);
+      const growth = (await exchange.report()).memory - before;
+      assert.ok(growth < 64 * MEGABYTE, `memory grew by ${growth} bytes after it was read`);
       connection.destroy();
     },
   },

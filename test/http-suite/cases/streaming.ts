@@ -101,14 +101,14 @@ export const streaming: readonly Case[] = [
     async run(t) {
       const exchange = newExchange(t);
       const total = 200 * MEGABYTE;
-      const before = (await exchange.report()).memory.rss;
+      const before = (await exchange.report()).memory;
       const connection = await open(t);
       await sendOn(connection, t, { path: exchange.path("download", `length=${total}`) });
       await exchange.noted("full");
       // Until the application makes no more progress: what it wrote has nowhere to go.
       for (let [last, same] = [-1, 0]; same < 50; ) {
         const { figures, memory } = await exchange.report();
-        assert.ok(memory.rss - before < 64 * MEGABYTE, `memory grew by ${memory.rss - before} bytes`);
+        assert.ok(memory - before < 64 * MEGABYTE, `memory grew by ${memory - before} bytes`);
         assert.ok(Number(figures.buffered) < 4 * MEGABYTE, `${figures.buffered} bytes wait in the response`);
         same = figures.written === last ? same + 1 : 0;
         last = Number(figures.written);
@@ -121,8 +121,7 @@ export const streaming: readonly Case[] = [
       assert.ok(next.value, "the answer is not complete");
       assert.equal(length, total);
       const { memory } = await exchange.report();
-      // Pieces that were sent and are not collected yet: Node 26 lets some 110 MB of them gather.
-      assert.ok(memory.rss - before < 150 * MEGABYTE, `memory grew by ${memory.rss - before} bytes`);
+      assert.ok(memory - before < 64 * MEGABYTE, `memory grew by ${memory - before} bytes`);
       connection.destroy();
     },
   },
