@@ -92,8 +92,7 @@ export function sendForEcho(t: CaseContext, request: RequestToSend): Promise<Ech
 export interface ExchangeReport {
   readonly events: string[];
   readonly figures: Record<string, number>;
-  /** Bytes that the application's process uses, without garbage. */
-  readonly memory: number;
+  readonly memory?: number;
 }
 
 /** An exchange that the case can ask about, and release, beside the front end. */
@@ -102,6 +101,8 @@ export interface ExchangeHandle {
   /** Gives the path that runs a behaviour of the application within this exchange. */
   path(behaviour: string, query?: string): string;
   report(): Promise<ExchangeReport>;
+  /** Returns the bytes that the application's process uses, garbage not counted. */
+  memory(): Promise<number>;
   release(): Promise<void>;
   /** Resolves when the application has noted the event. */
   noted(event: string): Promise<ExchangeReport>;
@@ -125,6 +126,7 @@ export function newExchange(t: CaseContext): ExchangeHandle {
     id,
     path: (behaviour, query = "") => `/_/${behaviour}?id=${id}${query ? `&${query}` : ""}`,
     report: () => ask("report"),
+    memory: async () => (await ask("memory")).memory ?? assert.fail("no figure of memory"),
     release: async () => void (await ask("release")),
     noted: (event) => ask("wait", `&event=${encodeURIComponent(event)}`),
   };
