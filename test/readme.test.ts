@@ -142,7 +142,7 @@ test("docs/client.md lists the options of gateway and client", () => {
     .match(/\w+/g)
     ?.filter((word) => /^[a-z]/.test(word));
   const expected = names?.filter((name) => !["there", "are"].includes(name)).sort();
-  // `timeoutMs` is of both: their defaults differ.
+  // `headersTimeout` is of both: their defaults differ.
   assert.deepEqual([...new Set(tabledOptions("docs/client.md"))].sort(), expected);
 });
 
