@@ -5,6 +5,19 @@ const WIDTH = 900;
 const LABEL_WIDTH = 410;
 const ROW = 22;
 
+/** The cases of README's picture: those that most applications have, and those in which HTTP costs less. */
+const HEADLINE_CASES: readonly string[] = [
+  "hello/kept",
+  "hello/new",
+  "express/kept",
+  "post/kept",
+  "nginx/kept",
+  "nginx/new",
+  "caddy/default",
+  "transfer/down/written",
+  "transfer/up",
+];
+
 /** Colours that can be told apart on white and on black, and by those who see red as green. */
 const STYLE = `
 text { font: 12px system-ui, sans-serif; fill: #24292f; }
@@ -37,6 +50,16 @@ export function drawResults(results: BenchResults): string {
     const result = results.cases.find((candidate) => candidate.id === id);
     if (result !== undefined) y = drawServers(parts, result, y + 30);
   }
+  return document(parts, y);
+}
+
+/** Draws the cases of README as shares of node:http's cost, and the hello world of all servers. */
+export function drawSummary(results: BenchResults): string {
+  const compared = HEADLINE_CASES.flatMap((id) => results.cases.filter((result) => result.id === id));
+  const parts: string[] = [];
+  let y = drawRatios(parts, compared, 24);
+  const servers = results.cases.find(({ id }) => id === "hello/6-fields/kept");
+  if (servers !== undefined) y = drawServers(parts, servers, y + 30);
   return document(parts, y);
 }
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus, release, totalmem, type } from "node:os";
 import { join } from "node:path";
-import { drawResults, drawScaling } from "./chart.ts";
+import { drawResults, drawScaling, drawSummary } from "./chart.ts";
 import type { Plan } from "./measure.ts";
 import { isPinned, versionOf } from "./processes.ts";
 import { markdown } from "./report.ts";
@@ -11,7 +11,7 @@ import type { BenchResults, CaseResult } from "./results.ts";
 import { headlineMarkdown, summaryMarkdown } from "./summary.ts";
 
 /**
- * Writes results.json, results.svg and scaling.svg into a folder and the tables into its README.md, and, in the folder
+ * Writes results.json, results.svg, scaling.svg and summary.svg into a folder and the tables into its README.md, and, in the folder
  * above, the most important figures into docs/performance.md and README.md, if these have a place for them.
  *
  * @param isUpdate whether the cases replace those of the same id in results.json and leave the others
@@ -31,6 +31,7 @@ export function writeResults(
   writeFileSync(file, `${JSON.stringify(results, undefined, 1)}\n`);
   writeFileSync(join(folder, "results.svg"), drawResults(results));
   writeFileSync(join(folder, "scaling.svg"), drawScaling(results));
+  writeFileSync(join(folder, "summary.svg"), drawSummary(results));
   replacePart(join(folder, "README.md"), "results", () => markdown(results));
   replacePart(join(folder, "..", "docs", "performance.md"), "figures", () => summaryMarkdown(results));
   replacePart(join(folder, "..", "README.md"), "speed", () => headlineMarkdown(results));

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join, normalize } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { drawSummary } from "../bench/chart.ts";
 import type { BenchResults } from "../bench/results.ts";
 import { headlineMarkdown, summaryMarkdown } from "../bench/summary.ts";
 import { createGateway } from "../src/client/index.ts";
@@ -58,6 +59,7 @@ test("README and docs/performance.md hold the figures of the last complete run o
   const hint = "write them with `npm run bench`";
   assert.equal(part("README.md", "speed"), headlineMarkdown(results).trim(), hint);
   assert.equal(part("docs/performance.md", "figures"), summaryMarkdown(results).trim(), hint);
+  assert.equal(read("bench/summary.svg"), drawSummary(results), hint);
 });
 
 /** The text of a page without its code, in which brackets are no links. */
