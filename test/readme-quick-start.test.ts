@@ -62,9 +62,8 @@ describe("README's quick start in an empty folder", () => {
     for (const name of ["package.json", "README.md", "LICENSE", "CHANGELOG.md", "src", "examples"]) {
       cpSync(join(root, name), join(copy, name), { recursive: true });
     }
-    execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", "src", "--outDir", join(copy, "dist")], {
-      cwd: root,
-    });
+    const compiler = join(root, "node_modules/typescript/bin/tsc");
+    execFileSync(process.execPath, [compiler, "-p", "src", "--outDir", join(copy, "dist")], { cwd: root });
     execFileSync("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder], {
       cwd: copy,
     });

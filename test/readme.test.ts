@@ -199,7 +199,9 @@ test("the code of README, docs/ and examples/ compiles", () => {
       join(folder, "tsconfig.json"),
       JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions, include: ["."] }),
     );
-    execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", folder], { encoding: "utf8" });
+    execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", folder], {
+      encoding: "utf8",
+    });
   } catch (error) {
     assert.fail(`${(error as { stdout?: string }).stdout || error}`);
   } finally {
