@@ -83,7 +83,11 @@ test("a byte now and then does not keep an answered connection open", async (t) 
 });
 
 test("an upload that goes on is not cut off before its end, although it takes longer than lingerTimeout", async (t) => {
-  const started = await startServer(t, { ...OFTEN, lingerTimeout: 150 }, (_req, res) => void res.end("early"));
+  const started = await startServer(
+    t,
+    { ...OFTEN, lingerTimeout: 150 },
+    (_req, res) => void res.end("early"),
+  );
   const [piece, count] = [Buffer.alloc(32_768), 40];
   const { link, socket } = await answerEarly(t, started, piece.length * count);
   let sent = 0;

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type HeadLimits, readRequestHead } from "../../src/cgi/request-head.ts";
+import { type HeadLimits, readRequestHead } from "../../src/cgi/read-request-head.ts";
 import { emitRequest, readMessageOptions } from "../../src/http/messages.ts";
 import type { RequestSocket } from "../../src/http/request-socket.ts";
 import { createRequestSocket } from "../../src/http/secure-request-socket.ts";
