@@ -21,6 +21,7 @@ export interface ApplicationLimits {
   readonly values: ReadonlyMap<ValueName | string, string>;
 }
 
+/** An empty buffer, shared. */
 export const NO_BYTES: Buffer = Buffer.alloc(0);
 
 /** FCGI_DATA of a request in the Filter role. */

@@ -61,6 +61,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
     this.#takesRequests = false;
   }
 
+  /** Called by the record reader. */
   onHeader(type: number, requestId: number, contentLength: number): void {
     this.#type = type;
     this.#requestId = requestId;
@@ -84,6 +85,7 @@ export class ApplicationConnection<R extends ApplicationRequest> implements Reco
       request.countParams(contentLength, this.#limits);
   }
 
+  /** Called by the record reader. */
   onContent(chunk: Buffer, start: number, end: number, rest: number): void {
     const request = this.requests.current;
     switch (this.#type) {

@@ -47,6 +47,7 @@ export class RequestTable<R extends ApplicationRequest> {
     return requests;
   }
 
+  /** Returns the request of an id. */
   get(requestId: number): R | undefined {
     const only = this.#only;
     return only !== undefined && only.requestId === requestId ? only : this.#others?.get(requestId);

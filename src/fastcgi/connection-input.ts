@@ -31,8 +31,11 @@ export interface InputRequests extends RequestConnection {
   onStdinEnd(request: FastCGIRequest): void;
   /** A request whose response is complete has all its STDIN. */
   leave(request: FastCGIRequest): void;
+  /** FCGI_ABORT_REQUEST was received. */
   onAbort(request: FastCGIRequest): void;
+  /** Another request took the id of one whose response is complete. */
   onReplaced(request: FastCGIRequest): void;
+  /** A request whose response is complete was dropped. */
   onLetGo(request: FastCGIRequest): void;
 }
 

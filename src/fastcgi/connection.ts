@@ -204,6 +204,7 @@ export class FastCGIConnection implements InputConnection, RequestsConnection, O
     this.#owner.onConnectionError(error, this.socket);
   }
 
+  /** Destroys the socket at once. */
   destroy(): void {
     this.#state = "closed";
     this.socket.destroy();

@@ -103,6 +103,7 @@ export class RequestInput extends ApplicationRequest {
     return true;
   }
 
+  /** Passes a piece of STDIN to the consumer. */
   protected deliverStdin(chunk: Buffer): void {
     this.consumer?.onStdin(chunk);
   }
@@ -115,6 +116,7 @@ export class RequestInput extends ApplicationRequest {
   /** Takes a piece of FCGI_DATA, which is dropped in other roles than Filter. */
   takeData(_chunk: Buffer): void {}
 
+  /** Takes the end of FCGI_DATA. */
   takeDataEnd(): void {}
 
   /** Counts a piece that was delivered to a paused consumer; returns the bytes of all such pieces. */

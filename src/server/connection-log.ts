@@ -16,6 +16,7 @@ export class ConnectionLog {
   readonly #starts: WeakMap<FastCGIRequest, number> = new WeakMap();
   #count = 0;
 
+  /** A connection was accepted. */
   opened(connection: FastCGIConnection): void {
     this.#numbers.set(connection.requests, ++this.#count);
     const { remoteAddress, remotePort } = connection.socket;
@@ -23,10 +24,12 @@ export class ConnectionLog {
     debug("connection %d: opened%s", this.#count, from);
   }
 
+  /** The server has emitted `clientError`. */
   failed(error: Error): void {
     debug("clientError: %s", error.message);
   }
 
+  /** A connection was closed. */
   closed(connection: FastCGIConnection): void {
     debug("connection %d: closed", this.#numbers.get(connection.requests));
   }

@@ -82,6 +82,7 @@ export class Dispatcher implements ConnectionOwner {
     this.#timeouts = new Timeouts(server, settings, this.#connections, () => this.tick++);
   }
 
+  /** Serves a connection, unless its address is not allowed. */
   add(socket: Socket): void {
     const refusal = this.#filter?.(socket);
     if (refusal !== undefined) {
@@ -226,6 +227,7 @@ export class Dispatcher implements ConnectionOwner {
     );
   }
 
+  /** Destroys all connections; their requests are aborted. */
   destroyAll(): void {
     for (const connection of this.#connections) connection.destroy();
   }
