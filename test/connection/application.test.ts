@@ -6,11 +6,11 @@ import { chunkings } from "../support/chunkings.ts";
 import * as wire from "../support/wire.ts";
 import { limits, Recorder } from "./recorder.ts";
 
-function start(options: Partial<ApplicationLimits> = {}, answersAtOnce = false) {
+function start(options: Partial<ApplicationLimits> = {}, endsAtOnce = false) {
   const recorder = new Recorder();
   const connection = new ApplicationConnection(recorder, { ...limits, ...options });
   recorder.connection = connection;
-  recorder.answersAtOnce = answersAtOnce;
+  recorder.endsAtOnce = endsAtOnce;
   return { connection, recorder, calls: recorder.calls };
 }
 
@@ -18,7 +18,7 @@ const params = (id: number, text: string): Buffer => wire.record(wire.PARAMS, id
 const stdin = (id: number, text = ""): Buffer => wire.record(wire.STDIN, id, text);
 
 describe("ApplicationConnection turns records into calls", () => {
-  const cases: readonly [name: string, records: Buffer[], calls: string[], answersAtOnce?: boolean][] = [
+  const cases: readonly [name: string, records: Buffer[], calls: string[], endsAtOnce?: boolean][] = [
     [
       "a request with a body",
       [wire.begin(1, 1), params(1, "abc"), params(1, ""), stdin(1, "body"), stdin(1)],
@@ -160,10 +160,10 @@ describe("ApplicationConnection turns records into calls", () => {
       ["begin 1 role 1", "request 1: too large", "stdin end 1"],
     ],
   ];
-  for (const [name, records, expected, answersAtOnce] of cases) {
+  for (const [name, records, expected, endsAtOnce] of cases) {
     test(`${name}, at every split`, () => {
       for (const chunks of chunkings(Buffer.concat(records))) {
-        const { connection, calls } = start({}, answersAtOnce);
+        const { connection, calls } = start({}, endsAtOnce);
         for (const chunk of chunks) connection.push(chunk);
         assert.deepEqual(calls, expected);
         assert.equal(connection.isMidRecord, false);
@@ -171,7 +171,7 @@ describe("ApplicationConnection turns records into calls", () => {
     });
   }
 
-  test("GET_VALUES is answered with the names known, each once (4.1)", () => {
+  test("responds to GET_VALUES with the known names, each once (4.1)", () => {
     const { connection, calls } = start();
     const names = ["FCGI_MAX_REQS", "FCGI_NONSENSE", "FCGI_MPXS_CONNS", "FCGI_MAX_REQS", "__proto__"];
     connection.push(wire.record(wire.GET_VALUES, 0, wire.pairs(names.map((name) => [name, ""]))));
@@ -185,7 +185,7 @@ describe("ApplicationConnection turns records into calls", () => {
     ]);
   });
 
-  test("a second request gets CANT_MPX_CONN where one is the limit", () => {
+  test("refuses a second request with CANT_MPX_CONN if the limit is one", () => {
     const { connection, calls } = start({ maxRequestsPerConnection: 1 });
     connection.push(Buffer.concat([wire.begin(1, 1), wire.begin(2, 1)]));
     assert.deepEqual(calls, ["begin 1 role 1 keep", "reply 01030002000800000000000001000000"]);
@@ -236,7 +236,7 @@ describe("ApplicationConnection refuses", () => {
   }
 });
 
-test("a connection counts its open requests, and forgets answered ones when their STDIN has ended", () => {
+test("a connection counts its open requests, and forgets those with a response when their STDIN has ended", () => {
   const { connection, recorder } = start();
   const sizes = (): number[] => [
     connection.requests.openSize,

@@ -5,7 +5,7 @@ import {
   ApplicationRequest,
 } from "../../src/connection/application-request.ts";
 
-/** Small enough that a test reaches them. */
+/** Limits that a test reaches easily. */
 export const limits: ApplicationLimits = {
   maxParamsLength: 1000,
   maxParamsWireLength: 4000,
@@ -18,13 +18,13 @@ export const limits: ApplicationLimits = {
   ]),
 };
 
-/** What the connection calls, as text; pieces of one stream are joined, as their number depends on the split. */
+/** Records the calls of a connection as text. Pieces of one stream are joined, because their number depends on the split. */
 export class Recorder implements ApplicationHandler<ApplicationRequest> {
   readonly calls: string[] = [];
   readonly requests: ApplicationRequest[] = [];
   connection: ApplicationConnection<ApplicationRequest> | undefined;
-  /** Whether requests are answered as soon as their params are here. */
-  answersAtOnce = false;
+  /** Ends each request when its params are complete. */
+  endsAtOnce = false;
 
   #note(call: string): void {
     const last = this.calls.at(-1);
@@ -43,7 +43,7 @@ export class Recorder implements ApplicationHandler<ApplicationRequest> {
   onRequest(request: ApplicationRequest): void {
     const params = request.isTooLarge ? "too large" : request.params.toString("latin1");
     this.#note(`request ${request.requestId}: ${params}`);
-    if (this.answersAtOnce) this.connection?.requests.end(request);
+    if (this.endsAtOnce) this.connection?.requests.end(request);
   }
   onStdin(request: ApplicationRequest, chunk: Buffer): void {
     this.#note(`stdin ${request.requestId}: ${chunk.toString("latin1")}`);

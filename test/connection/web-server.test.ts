@@ -3,10 +3,10 @@ import test from "node:test";
 import { WebServerConnection } from "../../src/connection/web-server.ts";
 import { encodeNameValuePairs, RecordParser } from "../../src/protocol/index.ts";
 
-/** A connection whose requests are names, and what its handler heard. */
+/** A connection whose requests are names, and the calls of its handler. */
 function start(): { connection: WebServerConnection<string>; events: unknown[][] } {
   const events: unknown[][] = [];
-  /** Pieces of one stream in a row are one event: where they are cut is of no interest. */
+  /** Joins pieces of one stream, because their number depends on the split. */
   const add = (kind: string, request: string, content: Buffer) => {
     const last = events.at(-1);
     if (last?.[0] === kind && last[1] === request) last[2] += String(content);
@@ -24,7 +24,7 @@ function start(): { connection: WebServerConnection<string>; events: unknown[][]
 
 const BEGIN = { role: 1, keepConn: false, params: Buffer.alloc(0) } as const;
 
-/** Bytes in hex, spaces for the eye. */
+/** Bytes in hexadecimal; spaces are ignored. */
 function hex(text: string): Buffer {
   return Buffer.from(text.replaceAll(" ", ""), "hex");
 }
@@ -40,7 +40,7 @@ const STDERR_NO = "01 07 0001 0002 00 00 6e6f";
 const STDERR_END = "01 07 0001 0000 00 00";
 const END_REQUEST = "01 03 0001 0008 00 00 00000000 00 000000";
 
-test("encodes a request with its params to their end (5.1, 5.2)", () => {
+test("encodes a request with all its params (5.1, 5.2)", () => {
   const { connection } = start();
   const { requestId, bytes } = connection.begin("a", {
     role: 1,
@@ -91,7 +91,7 @@ test("splits params over 65,528 bytes over several records", () => {
   );
 });
 
-test("tells what the application sends, the same for every split", () => {
+test("calls the handler for what the application sends, at every split", () => {
   const bytes = hex(STDOUT_HELLO + STDERR_NO + STDOUT_HELLO + STDOUT_END + STDERR_END + END_REQUEST);
   const expected = [
     ["stdout", "a", "hello"],
@@ -113,7 +113,7 @@ test("tells what the application sends, the same for every split", () => {
   assert.deepEqual(events, expected);
 });
 
-test("keeps requests of one connection apart, and uses each id once, in ascending order", () => {
+test("separates requests of one connection, and uses each id once, in ascending order", () => {
   const { connection, events } = start();
   assert.equal(connection.begin("a", BEGIN).requestId, 1);
   assert.equal(connection.begin("b", BEGIN).requestId, 2);
@@ -144,7 +144,7 @@ test("has 65,535 ids", () => {
   assert.throws(() => connection.begin("a", BEGIN), RangeError);
 });
 
-test("keeps records of a request that has ended from the requests that are open", () => {
+test("ignores records of a request that has ended while others are open", () => {
   const { connection, events } = start();
   connection.begin("a", BEGIN);
   connection.begin("b", BEGIN);
@@ -155,7 +155,7 @@ test("keeps records of a request that has ended from the requests that are open"
   assert.equal(connection.openRequests, 2);
 });
 
-test("refuses records while nothing is open, but takes the padding of the last one", () => {
+test("refuses records while no request is open, except for padding of the last record", () => {
   for (const bytes of [STDOUT_HELLO, STDOUT_END, STDERR_END, END_REQUEST, "01 63 0000 0000 00 00"]) {
     const { connection } = start();
     connection.begin("a", BEGIN);
@@ -165,7 +165,7 @@ test("refuses records while nothing is open, but takes the padding of the last o
   }
 });
 
-test("knows whether the application sent anything for a request", () => {
+test("knows whether the application has sent a record for a request", () => {
   for (const bytes of [STDOUT_HELLO, STDOUT_END, STDERR_NO, STDERR_END]) {
     const { connection } = start();
     connection.begin("a", BEGIN);
@@ -176,7 +176,7 @@ test("knows whether the application sent anything for a request", () => {
   }
 });
 
-test("reads appStatus as 32 bits without sign, and the protocol status (5.5)", () => {
+test("decodes appStatus as unsigned 32 bits, and the protocol status (5.5)", () => {
   const { connection, events } = start();
   connection.begin("a", BEGIN);
   connection.push(hex("01 03 0001 0008 00 00 fffffffe 03 000000"));
@@ -200,7 +200,7 @@ test("sends nothing for a request that has ended", () => {
   assert.deepEqual(connection.abort(1), []);
 });
 
-test("says no more of an aborted request but that the abort is confirmed (5.4)", () => {
+test("ignores output of an aborted request, and reports that the abort is confirmed (5.4)", () => {
   const { connection, events } = start();
   connection.begin("a", BEGIN);
   assert.equal(toHex(connection.abort(1)), "0102000100000000");
@@ -214,7 +214,7 @@ test("says no more of an aborted request but that the abort is confirmed (5.4)",
   assert.equal(connection.begin("c", BEGIN).requestId, 3);
 });
 
-test("asks for values and reads them, none included, at every split (4.1)", () => {
+test("requests values and decodes the result, also an empty one, at every split (4.1)", () => {
   const bytes = hex("01 0a 0000 0004 00 00 01 01 41 31" + "01 0a 0000 0000 00 00");
   for (let i = 0; i <= bytes.length; i++) {
     const { connection, events } = start();
@@ -229,21 +229,21 @@ test("asks for values and reads them, none included, at every split (4.1)", () =
   }
 });
 
-test("takes FCGI_UNKNOWN_TYPE for the answer of an application without values (4.2)", () => {
+test("takes FCGI_UNKNOWN_TYPE for a result without values (4.2)", () => {
   const { connection, events } = start();
   connection.getValues(["A"]);
   connection.push(hex("01 0b 0000 0008 00 00 09 00000000000000"));
   assert.deepEqual(events, [["values", {}]]);
 });
 
-test("ignores values that were not asked for while a request is open", () => {
+test("ignores values that were not requested while a request is open", () => {
   const { connection, events } = start();
   connection.begin("a", BEGIN);
   connection.push(hex("01 0a 0000 0004 00 00 01 01 41 31" + "01 0a 0000 0000 00 00"));
   assert.deepEqual(events, []);
 });
 
-test("refuses what an application may not send", () => {
+test("refuses records that an application may not send", () => {
   for (const [bytes, code] of [
     ["48545450 2f312e31", "ERR_FCGI_PROTOCOL"],
     ["01 01 0001 0008 00 00 0001 00 0000000000", "ERR_FCGI_PROTOCOL"],

@@ -37,7 +37,7 @@ async function observe(
   return stderr;
 }
 
-/** Sends bytes and reads all that comes until the server closes. */
+/** Sends bytes, and reads until the server closes the connection. */
 async function exchange(port: number, bytes: string | Buffer): Promise<string> {
   const socket = connect(port, "127.0.0.1");
   socket.write(bytes);
@@ -45,7 +45,7 @@ async function exchange(port: number, bytes: string | Buffer): Promise<string> {
 }
 
 describe("HTTP on a FastCGI port", () => {
-  test("is answered with 400 and what to do; the connection is destroyed when clientError says so", async (t) => {
+  test("gets 400 with a hint; clientError is emitted when the connection is closed", async (t) => {
     const { port, server } = await startServer(t, {}, () => {});
     const heard = once(server, "clientError");
     const req = requestHTTP({ port, host: "127.0.0.1", path: "/path", agent: false });
@@ -59,7 +59,7 @@ describe("HTTP on a FastCGI port", () => {
     assert.equal(socket.destroyed, true);
   });
 
-  test("is answered under a body that nobody reads, without a reset", async (t) => {
+  test("gets the response without a reset although its body is not read", async (t) => {
     const { port } = await startServer(t, {}, () => {});
     for (const length of [0, 1, 65_536, 900_000]) {
       const head = `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`;
@@ -70,7 +70,7 @@ describe("HTTP on a FastCGI port", () => {
     }
   });
 
-  test("is told by its method", async (t) => {
+  test("is recognized by its method", async (t) => {
     const { port } = await startServer(t, {}, () => {});
     assert.match(await exchange(port, "GET /"), /^HTTP\/1\.1 400 /);
     assert.match(await exchange(port, "M-SEARCH * HTTP/1.1"), /^HTTP\/1\.1 400 /);
@@ -78,7 +78,7 @@ describe("HTTP on a FastCGI port", () => {
     assert.match(await exchange(port, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), /^HTTP\/1\.1 400 /);
   });
 
-  test("is not awaited for longer than a second, nor for more than 1 MiB", async (t) => {
+  test("is drained for a second, and up to 1 MiB", async (t) => {
     const { port, server } = await startServer(t, {}, () => {});
     const silent = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
     silent.on("error", () => {}).resume();
@@ -94,7 +94,7 @@ describe("HTTP on a FastCGI port", () => {
     endless.destroy();
   });
 
-  test("after FastCGI on the same connection gets no HTTP", async (t) => {
+  test("gets no HTTP response after FastCGI on the same connection", async (t) => {
     const { open, server } = await startServer(t, {}, (_req, res) => void res.end("hello"));
     const link = await open();
     link.send(request(1));
@@ -105,7 +105,7 @@ describe("HTTP on a FastCGI port", () => {
     await link.closed();
   });
 
-  test("leaves other connections alone", async (t) => {
+  test("does not affect other connections", async (t) => {
     const { port, open } = await startServer(t, {}, (_req, res) => void res.end("hello"));
     const link = await open();
     await exchange(port, "GET / HTTP/1.1\r\n\r\n");
@@ -114,13 +114,13 @@ describe("HTTP on a FastCGI port", () => {
   });
 });
 
-describe("a web server that is not set up for FastCGI", () => {
+describe("a web server that is not configured for FastCGI", () => {
   const sendTLS = (port: number): Promise<void> =>
     new Promise((resolve) => {
       connectTLS({ port, host: "127.0.0.1" }).on("error", () => resolve());
     });
 
-  test("is told of in one line on stderr, the first time", async () => {
+  test("is reported in one line on stderr, once", async () => {
     const ask = async (port: number): Promise<void> => {
       await exchange(port, "GET / HTTP/1.1\r\n\r\n");
       await exchange(port, "GET / HTTP/1.1\r\n\r\n");
@@ -133,7 +133,7 @@ describe("a web server that is not set up for FastCGI", () => {
     assert.match(await observe("", sendTLS), /^serve-fastcgi: TLS was sent to FastCGI's port \d+ [^\n]*\n$/);
   });
 
-  test("is the affair of a clientError listener, if there is one", async () => {
+  test("is not reported on stderr if clientError has a listener", async () => {
     const program = `server.on("clientError", (error) => console.error("heard", error.code));`;
     assert.equal(await observe(program, sendTLS), "heard ERR_FCGI_PROTOCOL\n");
   });
@@ -147,7 +147,7 @@ describe("NODE_DEBUG=serve-fastcgi", () => {
     await exchange(port, Buffer.of(2));
   };
 
-  test("prints connections, requests and how they end", async () => {
+  test("prints the begin and the end of connections and requests", async () => {
     const stderr = await observe("", ask, { NODE_DEBUG: "serve-fastcgi" });
     const lines = stderr
       .split("\n")
@@ -164,7 +164,7 @@ describe("NODE_DEBUG=serve-fastcgi", () => {
     );
   });
 
-  test("is silent where it is not asked for", async () => {
+  test("prints nothing if it is not set", async () => {
     assert.equal(await observe("", ask), "");
   });
 });

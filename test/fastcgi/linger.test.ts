@@ -13,28 +13,28 @@ import * as wire from "../support/wire.ts";
 const OFTEN = { connectionsCheckingInterval: 10 };
 
 describe("Linger", () => {
-  test("is over after the time-out, however often little comes", () => {
+  test("is over after the time-out if only single bytes are received", () => {
     const linger = new Linger(0, 1_000_000);
     for (let tick = 0; tick < 10; tick++) assert.ok(linger.drain(1, tick));
     assert.equal(linger.isOver(9, 100, 1000, 0), false);
     assert.equal(linger.isOver(11, 100, 1000, 0), true);
   });
 
-  test("gives a second for each 16,384 bytes", () => {
+  test("is extended by a second for each 16,384 bytes", () => {
     const linger = new Linger(0, 1_000_000);
     linger.drain(10 * 16_384, 0);
     assert.equal(linger.isOver(109, 100, 1000, 0), false);
     assert.equal(linger.isOver(110, 100, 1000, 0), true);
   });
 
-  test("gives no more than the most, however much comes", () => {
+  test("is over after the maximum time, whatever is received", () => {
     const linger = new Linger(0, 1_000_000_000);
     linger.drain(900_000_000, 0);
     assert.equal(linger.isOver(2999, 100, 1000, 300_000), false);
     assert.equal(linger.isOver(3000, 100, 1000, 300_000), true);
   });
 
-  test("ends the time-out after more than the length", () => {
+  test("restarts the time-out, not extended, after more than the length", () => {
     const linger = new Linger(0, 1_000_000);
     assert.equal(linger.drain(1_000_001, 50), false);
     assert.equal(linger.drain(1, 55), false);
@@ -43,7 +43,7 @@ describe("Linger", () => {
   });
 });
 
-/** Connects to a server, and gives its side of the connection, too. */
+/** Connects to a server, and returns both sides of the connection. */
 async function connect(t: TestContext, { server }: Started): Promise<{ link: Link; socket: Socket }> {
   const listener = createTCPServer({ allowHalfOpen: true }, (socket) => server.emit("connection", socket));
   listener.listen(0, "127.0.0.1");
@@ -58,7 +58,7 @@ async function connect(t: TestContext, { server }: Started): Promise<{ link: Lin
   return { link, socket };
 }
 
-/** Sends a request without KEEP_CONN that is answered before its body comes. */
+/** Sends a request without FCGI_KEEP_CONN whose response is complete before its body is received. */
 async function answerEarly(
   t: TestContext,
   started: Started,
@@ -71,7 +71,7 @@ async function answerEarly(
   return { link, socket };
 }
 
-test("a byte now and then does not keep an answered connection open", async (t) => {
+test("single bytes do not keep a connection open after its last response", async (t) => {
   const started = await startServer(t, { ...OFTEN, lingerTimeout: 100 }, (_req, res) => void res.end());
   const { link, socket } = await answerEarly(t, started, 1_000_000);
   let sent = 0;
@@ -82,7 +82,7 @@ test("a byte now and then does not keep an answered connection open", async (t) 
   }
 });
 
-test("an upload that goes on is not cut off before its end, although it takes longer than lingerTimeout", async (t) => {
+test("a steady upload is drained to its end, although it takes longer than lingerTimeout", async (t) => {
   const started = await startServer(
     t,
     { ...OFTEN, lingerTimeout: 150 },
@@ -101,8 +101,8 @@ test("an upload that goes on is not cut off before its end, although it takes lo
   assert.ok(socket.bytesRead > piece.length * count);
 });
 
-test("a response is not cut off where it takes longer than lingerTimeout to leave", async (t) => {
-  /** Takes nothing until it is told to. */
+test("a response is not cut off if sending it takes longer than lingerTimeout", async (t) => {
+  /** Reads nothing until `resume()`. */
   class Stalled extends Duplex {
     received = 0;
     #next: (() => void) | undefined;
@@ -123,7 +123,7 @@ test("a response is not cut off where it takes longer than lingerTimeout to leav
   const stalled = new Stalled();
   server.emit("connection", stalled);
   stalled.push(request(1, { keepConn: false }));
-  // The time-out of another connection tells that lingerTimeout is long over.
+  // Another connection has timed out: lingerTimeout has passed.
   const idle = await open();
   await idle.closed();
   assert.equal(stalled.destroyed, false);
@@ -132,7 +132,7 @@ test("a response is not cut off where it takes longer than lingerTimeout to leav
   assert.ok(stalled.received > 500_000);
 });
 
-test("what an application reads on after its response is limited by neither lingerTimeout nor lingerLength", async (t) => {
+test("STDIN that an application reads after its response is limited by neither lingerTimeout nor lingerLength", async (t) => {
   let body: Promise<number> | undefined;
   const options = { ...OFTEN, lingerTimeout: 20, lingerLength: 1000 };
   const started = await startServer(t, options, (req, res) => {
@@ -160,7 +160,7 @@ test("what an application reads on after its response is limited by neither ling
   await once(socket, "close");
 });
 
-test("a connection that lingers takes no new request", async (t) => {
+test("a lingering connection begins no request", async (t) => {
   let requests = 0;
   const options = { ...OFTEN, lingerTimeout: 50 };
   const started = await startServer(t, options, (_req, res) => {

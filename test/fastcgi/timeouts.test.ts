@@ -52,7 +52,7 @@ describe("time-outs destroy the connection with ERR_FCGI_TIMEOUT", () => {
     await link.closed();
   });
 
-  test("one stalled request among others ends alone", async (t) => {
+  test("a stalled request among others is aborted alone", async (t) => {
     let finish = (): void => {};
     const { open } = await startServer(t, { ...OFTEN, stdinTimeout: 50 }, (req, res) => {
       req.on("error", () => {});
@@ -82,7 +82,7 @@ describe("kept connections", () => {
     assert.equal(other.isClosed, false);
   });
 
-  test("an early answer without FCGI_KEEP_CONN waits lingerTimeout for the rest of the body", async (t) => {
+  test("drain the rest of a body for lingerTimeout after an early response without FCGI_KEEP_CONN", async (t) => {
     const { open } = await startServer(
       t,
       { ...OFTEN, lingerTimeout: 40 },
@@ -103,10 +103,10 @@ describe("setTimeout as in node:http", () => {
     ["socket", (req, _res, heard) => void req.socket.setTimeout(20, () => heard("socket"))],
   ];
   for (const [who, set] of settings) {
-    test(`${who}.setTimeout calls back when nothing has moved`, async (t) => {
+    test(`${who}.setTimeout calls back after the time without activity`, async (t) => {
       const heard: string[] = [];
       const { open } = await startServer(t, {}, (req, res) => {
-        // node:http destroys the socket unless somebody listens for `timeout` on req, res or server.
+        // node:http destroys the socket unless req, res or server has a listener for `timeout`.
         res.on("timeout", () => {});
         set(req, res, (name) => {
           heard.push(name);
@@ -114,7 +114,7 @@ describe("setTimeout as in node:http", () => {
         });
       });
       const link = await open();
-      // As in node:http, `req` hears of it only while its body is incomplete.
+      // As in node:http, `req` emits `timeout` only while its body is incomplete.
       link.send(head(1, { method: "POST", body: "to come" }));
       assert.equal((await link.answer(1)).text, "late");
       assert.deepEqual(heard, [who]);
@@ -139,7 +139,7 @@ describe("setTimeout as in node:http", () => {
     const link = await open();
     link.send(request(1));
     const [req, res] = await begun;
-    // events.once() would listen for `error`, too, and reject.
+    // Not events.once(), which rejects on `error`.
     const isClosed = (emitter: EventEmitter) => new Promise((resolve) => emitter.on("close", resolve));
     await Promise.all([isClosed(req), isClosed(res), link.closed()]);
   });

@@ -102,9 +102,9 @@ describe("properties of the wire", () => {
 
 describe("properties of the application's connection", () => {
   /** The calls and the error that bytes lead to. */
-  function play(pieces: readonly Buffer[], answersAtOnce: boolean): { calls: string[]; code: string } {
+  function play(pieces: readonly Buffer[], endsAtOnce: boolean): { calls: string[]; code: string } {
     const recorder = new Recorder();
-    recorder.answersAtOnce = answersAtOnce;
+    recorder.endsAtOnce = endsAtOnce;
     const connection = new ApplicationConnection(recorder, limits);
     recorder.connection = connection;
     const code = outcome(() => {
@@ -116,9 +116,9 @@ describe("properties of the application's connection", () => {
 
   test("mutated sessions lead to the same calls at any split", () => {
     fc.assert(
-      fc.property(fc.nat(), cuts, fc.boolean(), (index, places, answersAtOnce) => {
+      fc.property(fc.nat(), cuts, fc.boolean(), (index, places, endsAtOnce) => {
         const { bytes } = makeInput(2, index);
-        assert.deepEqual(play(split(bytes, places), answersAtOnce), play([bytes], answersAtOnce));
+        assert.deepEqual(play(split(bytes, places), endsAtOnce), play([bytes], endsAtOnce));
       }),
       { numRuns: 1500 },
     );
