@@ -7,8 +7,6 @@ import type { PeerCertificate } from "node:tls";
 import type { CGIRole } from "../cgi/cgi-request.ts";
 import type { Params } from "../cgi/params.ts";
 
-type WriteCallback = (error?: Error | null) => void;
-
 /**
  * What `req.socket` and `res.socket` are over FastCGI and plain CGI: the client's connection as the web server
  * describes it, for the time of one request. {@link isFastCGISocket} tells it from other sockets.
@@ -89,8 +87,12 @@ export interface FastCGISocket extends EventEmitter {
    *
    * @returns false if the caller should wait for `drain`
    */
-  write(data: string | Uint8Array, callback?: WriteCallback): boolean;
-  write(data: string | Uint8Array, encoding?: BufferEncoding, callback?: WriteCallback): boolean;
+  write(data: string | Uint8Array, callback?: (error?: Error | null) => void): boolean;
+  write(
+    data: string | Uint8Array,
+    encoding?: BufferEncoding,
+    callback?: (error?: Error | null) => void,
+  ): boolean;
   /** Ends the connection of the request after what was written; the response is cut off if it is incomplete. */
   end(data?: string | Uint8Array, encoding?: BufferEncoding, callback?: () => void): this;
   /** Aborts the request, so that its response does not look complete. The web server's connection may stay open. */
@@ -151,6 +153,7 @@ export interface FastCGISocket extends EventEmitter {
  * ```
  */
 export interface FastCGIIncomingMessage extends IncomingMessage {
+  /** The socket of the request. */
   socket: Socket & FastCGISocket;
   /** With the option `mount`: `req.url` before the prefix was removed. */
   originalUrl?: string;

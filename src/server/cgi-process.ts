@@ -33,7 +33,6 @@ import { createServer, type FastCGIServer } from "./server.ts";
  * @throws TypeError or RangeError with Node's codes if `app` is not an application, or an option is unknown or invalid
  * @example
  * ```ts
- * #!/usr/bin/env node
  * serveCGI((req, res) => res.end(`You asked for ${req.url}\n`));
  * ```
  * @see RFC 3875

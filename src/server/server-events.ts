@@ -7,13 +7,10 @@ import type {
   FastCGISocket,
 } from "../http/fastcgi-socket.ts";
 
-type RequestArguments = Parameters<FastCGIRequestListener>;
-type UpgradeArguments = [req: IncomingMessage, socket: Duplex, head: Buffer];
-
 /** Events of a {@link FastCGIServer} and the arguments of their listeners. */
 export interface FastCGIServerEvents {
   /** A request with its response. */
-  request: RequestArguments;
+  request: Parameters<FastCGIRequestListener>;
   /**
    * Before each `request`, with the socket of that request: one connection of the web server may carry the requests
    * of many clients. The connection itself is not announced.
@@ -31,7 +28,7 @@ export interface FastCGIServerEvents {
    * The application threw, or a promise that it returned was rejected. The 500 was sent already, or the response was
    * cut off. Without a listener the error is logged; see the option `logErrors`.
    */
-  requestError: [error: unknown, req: FastCGIIncomingMessage, res: RequestArguments[1]];
+  requestError: [error: unknown, req: FastCGIIncomingMessage, res: Parameters<FastCGIRequestListener>[1]];
   /** `setTimeout()` of the server, or of the socket of a request. */
   timeout: [socket: Socket & FastCGISocket];
   /** The server listens. */
@@ -43,23 +40,21 @@ export interface FastCGIServerEvents {
   /** A connection was dropped because of `maxConnections`. */
   drop: [data?: DropArgument];
   /** Never emitted: web servers handle `Expect: 100-continue`. */
-  checkContinue: RequestArguments;
+  checkContinue: Parameters<FastCGIRequestListener>;
   /** Never emitted. */
-  checkExpectation: RequestArguments;
+  checkExpectation: Parameters<FastCGIRequestListener>;
   /** Never emitted: FastCGI has no CONNECT. */
-  connect: UpgradeArguments;
+  connect: [req: IncomingMessage, socket: Duplex, head: Buffer];
   /** Never emitted: FastCGI has no upgrade. */
-  upgrade: UpgradeArguments;
+  upgrade: [req: IncomingMessage, socket: Duplex, head: Buffer];
   /** Never emitted. */
   dropRequest: [req: IncomingMessage, socket: Duplex];
 }
 
-/** Listener of an event by name. */
 type Listener<E extends keyof FastCGIServerEvents> = (...args: FastCGIServerEvents[E]) => void;
-/** Listener of an event that is not listed, as node:events types it. */
 type OtherListener = Parameters<Server["removeListener"]>[1];
 
-/** An `http.Server` with the events of a FastCGI server. */
+/** An `http.Server` with the events of a FastCGI server. Other events have the listeners that node:events declares. */
 export interface FastCGIEventServer extends Server {
   addListener<E extends keyof FastCGIServerEvents>(event: E, listener: Listener<E>): this;
   addListener(event: string | symbol, listener: OtherListener): this;
