@@ -13,7 +13,7 @@ import { Role } from "../protocol/constants.ts";
 import { encodeNameValuePairs } from "../protocol/name-value.ts";
 import { checkApplication } from "./check-application.ts";
 import { checkServerOptions } from "./check-options.ts";
-import { reject } from "./error-response.ts";
+import { rejectRequest } from "./error-response.ts";
 import { type FastCGIServerOptions, readHeadLimits, readOptions } from "./options.ts";
 import { createRouting, emitMounted } from "./routing.ts";
 import { createServer, type FastCGIServer } from "./server.ts";
@@ -63,7 +63,7 @@ function start(server: FastCGIServer, request: ProcessRequest, options: FastCGIS
   const limits = { ...readHeadLimits(options, readOptions(options)), maxPairs: Number.POSITIVE_INFINITY };
   const head = readRequestHead(request.params, limits);
   if (head.problem !== undefined) {
-    reject(server, request, head, head.problem);
+    rejectRequest(server, request, head, head.problem);
     return;
   }
   const socket = createRequestSocket(server, request, head);

@@ -16,7 +16,7 @@ import { type ConnectionFilter, createConnectionFilter } from "../listen/allowed
 import { Role, ValueName } from "../protocol/constants.ts";
 import { AddressError, FastCGIError, ProtocolError } from "../protocol/errors.ts";
 import { type ConnectionLog, createConnectionLog } from "./connection-log.ts";
-import { refuse, reject } from "./error-response.ts";
+import { rejectRequest, sendErrorResponse } from "./error-response.ts";
 import { type FastCGIServerOptions, readHeadLimits, type ServerSettings } from "./options.ts";
 import { RequestCounter } from "./request-counter.ts";
 import { createRouting, type Routing, rolesOf } from "./routing.ts";
@@ -175,13 +175,13 @@ export class Dispatcher implements ConnectionOwner {
   /** Responds with 503: END_REQUEST with OVERLOADED becomes an empty 200 behind Apache, and HAProxy does not respond. */
   #refuseOverload(request: FastCGIRequest, head: RequestHead = new RequestHead()): void {
     const message = "the server has too many open requests";
-    refuse(this.#server, request, head, { statusCode: 503, message });
+    sendErrorResponse(this.#server, request, head, { statusCode: 503, message });
   }
 
   #reject(request: FastCGIRequest, problem: HeadProblem, head: RequestHead = new RequestHead()): void {
     // A `clientError` listener may keep the request open, so that it counts.
     if (this.#requests.isOverloaded) this.#refuseOverload(request, head);
-    else reject(this.#server, request, head, problem, `request ${request.requestId}`);
+    else rejectRequest(this.#server, request, head, problem, `request ${request.requestId}`);
   }
 
   /** Fails a request that no application has seen, because of an exception in this library or in a listener. */

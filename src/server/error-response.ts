@@ -7,7 +7,7 @@ import type { RequestTransport } from "../http/request-transport.ts";
 import { LimitError, ProtocolError } from "../protocol/errors.ts";
 
 /** Responds to a request that is not passed to the application, with a message for the operator. */
-export function refuse(
+export function sendErrorResponse(
   server: Server,
   request: RequestTransport,
   head: RequestHead,
@@ -25,7 +25,7 @@ export function refuse(
  *
  * @param name of the request, for the message of the error
  */
-export function reject(
+export function rejectRequest(
   server: Server,
   request: RequestTransport,
   head: RequestHead,
@@ -38,7 +38,7 @@ export function reject(
   // 500 is due to the configuration of the web server, not to the client: its operator needs the message.
   const socket =
     statusCode === 500
-      ? refuse(server, request, head, problem)
+      ? sendErrorResponse(server, request, head, problem)
       : new FaultSocket(server, request, head, statusCode);
   if (emitApart(server, "clientError", error, socket)) socket.awaitListener();
   else socket.respond();

@@ -89,7 +89,7 @@ export class Routing {
     if (prefix === undefined || head.url === "*") return undefined;
     const split = splitMount(head.url, prefix);
     return (req, res) => {
-      if (split === undefined) refuse(res, prefix);
+      if (split === undefined) sendNotFound(res, prefix);
       else emitMounted(server, req, res, split);
     };
   }
@@ -107,7 +107,7 @@ export function emitMounted(
 }
 
 /** Responds with 404 to a request outside of the prefix: lighttpd sends `/apple` to what is configured for `/app`. */
-function refuse(res: ServerResponse, prefix: string): void {
+function sendNotFound(res: ServerResponse, prefix: string): void {
   res.statusCode = 404;
   res.setHeader("Content-Type", "text/plain; charset=utf-8");
   res.end(`Not Found: the application is at ${prefix}/\n`);
