@@ -1,14 +1,16 @@
 import type { Server, Socket } from "node:net";
 import { FASTCGI_DIRECTIVES } from "../cgi/front-ends.ts";
+import { plainTextResponse } from "../http/plain-text.ts";
 import { protocolOf } from "../protocol/record-reader.ts";
 
 /** Protocols that reach a FastCGI port by mistake. */
 export type ForeignProtocol = "HTTP" | "TLS";
 
-const BODY = `this port speaks FastCGI: ${FASTCGI_DIRECTIVES} in the place of an HTTP proxy\n`;
-const RESPONSE =
-  "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n" +
-  `Content-Length: ${BODY.length}\r\nConnection: close\r\n\r\n${BODY}`;
+const RESPONSE = plainTextResponse(
+  400,
+  `this port speaks FastCGI: ${FASTCGI_DIRECTIVES} in the place of an HTTP proxy\n`,
+  "Connection: close\r\n",
+);
 
 /** Milliseconds and bytes for which input is drained after the response. */
 const LINGER_TIMEOUT = 1000;

@@ -10,6 +10,7 @@ import {
   cgiListener,
 } from "../functions/cgi-function.ts";
 import { announceRequest } from "../http/messages.ts";
+import { sendPlainText } from "../http/plain-text.ts";
 import { Role } from "../protocol/constants.ts";
 
 /** A Filter may buffer this many times `maxBufferedStdin` of one stream while it reads the other. */
@@ -22,12 +23,12 @@ const FILTER_BUFFER_FACTOR = 8;
  */
 export interface Roles {
   /** Decides whether a request may pass, by `allow()` or `deny()`. */
-  readonly authorizer?: AuthorizerFunction | undefined;
+  authorizer?: AuthorizerFunction | undefined;
   /**
    * Responds with a processed version of the file in `data`. While it reads one of `stdin` and `data`, up to eight times
    * `maxBufferedStdin` bytes of the other are buffered; beyond it the request fails with ERR_FCGI_LIMIT.
    */
-  readonly filter?: CGIFunction | undefined;
+  filter?: CGIFunction | undefined;
 }
 
 /** Options that send requests elsewhere than to the `request` event. */
@@ -108,7 +109,5 @@ export function emitMounted(
 
 /** Responds with 404 to a request outside of the prefix: lighttpd sends `/apple` to what is configured for `/app`. */
 function sendNotFound(res: ServerResponse, prefix: string): void {
-  res.statusCode = 404;
-  res.setHeader("Content-Type", "text/plain; charset=utf-8");
-  res.end(`Not Found: the application is at ${prefix}/\n`);
+  sendPlainText(res, 404, `Not Found: the application is at ${prefix}/\n`);
 }
