@@ -88,6 +88,7 @@ export interface FastCGISocket extends EventEmitter {
    * @returns false if the caller should wait for `drain`
    */
   write(data: string | Uint8Array, callback?: (error?: Error | null) => void): boolean;
+  /** Same, with the encoding of a string; UTF-8 by default. */
   write(
     data: string | Uint8Array,
     encoding?: BufferEncoding,

@@ -32,11 +32,6 @@ export interface TargetOptions extends FastCGIListenOptions, FastCGIServerOption
   signals?: boolean | undefined;
 }
 
-type FastCGIOnlyOptions = Exclude<
-  keyof TargetOptions,
-  keyof FastCGIListenOptions | keyof HTTPServerOptions | "signals" | "shutdownTimeout"
->;
-
 /**
  * Options for listening and options of `http.createServer()`, in one object. Those that only a FastCGI server has are
  * refused.
@@ -45,7 +40,15 @@ export interface HTTPTargetOptions
   extends FastCGIListenOptions,
     HTTPServerOptions,
     Pick<TargetOptions, "signals" | "shutdownTimeout">,
-    Partial<Record<FastCGIOnlyOptions, undefined>> {}
+    Partial<
+      Record<
+        Exclude<
+          keyof TargetOptions,
+          keyof FastCGIListenOptions | keyof HTTPServerOptions | "signals" | "shutdownTimeout"
+        >,
+        undefined
+      >
+    > {}
 
 /** Called once when the server listens, as the last argument of `server.listen()`. */
 export type ListeningListener = () => void;

@@ -65,6 +65,7 @@ export class FastCGIServer extends EventServer {
    * @returns whether the event had listeners
    */
   override emit<E extends keyof FastCGIServerEvents>(event: E, ...args: FastCGIServerEvents[E]): boolean;
+  /** Emits an event that is not in {@link FastCGIServerEvents}. */
   override emit(event: string | symbol, ...args: unknown[]): boolean;
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event !== "connection" || args[0] instanceof RequestSocket)

@@ -412,6 +412,10 @@ describe("serveFastCGI, fastcgi and serveHTTP", () => {
         () => serveHTTP(app, { port: 0, mount: "/app" } as object),
         /option mount has no effect over plain HTTP: leave it out/,
       ],
+      [
+        () => serveHTTP(app, { port: 0, pauseOnConnect: true } as object),
+        /"pauseOnConnect" is unknown: leave it out/,
+      ],
       [() => serveHTTP(app, { port: 0, roles: {} } as object), /option roles has no effect over plain HTTP/],
       [
         () => serveHTTP(app, { port: 0, allowedAddresses: [] } as object),
