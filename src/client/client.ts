@@ -59,6 +59,7 @@ export class FastCGIClient {
    *   many requests are queued
    * @example
    * ```ts
+   * const client = new FastCGIClient(9000);
    * const params = { REQUEST_METHOD: "POST", REQUEST_URI: "/", CONTENT_LENGTH: "5" };
    * const { statusCode, body } = await client.request(params, { body: "hello", signal: AbortSignal.timeout(1000) });
    * ```
@@ -80,6 +81,7 @@ export class FastCGIClient {
    * @throws the errors of {@link request}, except ResponseError
    * @example
    * ```ts
+   * const client = new FastCGIClient(9000);
    * const { stdout, ended } = await client.requestRaw({ REQUEST_METHOD: "GET", REQUEST_URI: "/" });
    * stdout.pipe(process.stdout);
    * console.log((await ended).appStatus);
@@ -102,6 +104,7 @@ export class FastCGIClient {
    *   ProtocolError
    * @example
    * ```ts
+   * const client = new FastCGIClient(9000);
    * const values = await client.getValues();
    * console.log(values.get("FCGI_MPXS_CONNS")); // "1"
    * ```
@@ -127,6 +130,7 @@ export class FastCGIClient {
    * @returns resolves when the last connection is closed
    * @example
    * ```ts
+   * const client = new FastCGIClient(9000);
    * await client.close();
    * ```
    */
@@ -140,6 +144,7 @@ export class FastCGIClient {
    * @param error default: a ConnectionClosedError
    * @example
    * ```ts
+   * const client = new FastCGIClient(9000);
    * client.destroy();
    * ```
    */

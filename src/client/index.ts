@@ -6,7 +6,9 @@
 export type { CGIRole } from "../cgi/cgi-request.ts";
 export type { ExtraParams, MountedRequest, SiteOptions } from "../cgi/request-params.ts";
 export type { FastCGITarget } from "../listen/address.ts";
+export type { ProtocolStatus } from "../protocol/constants.ts";
 export type { EndRequestBody } from "../protocol/record-body.ts";
+export type { FastCGIRequestListener, FastCGIServerOptions } from "../server/index.ts";
 export { FastCGIClient } from "./client.ts";
 export type { FastCGIClientOptions } from "./client-options.ts";
 export { createGateway, type Gateway } from "./gateway.ts";

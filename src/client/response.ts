@@ -25,7 +25,17 @@ export interface RawFastCGIResponse {
  */
 export type ResponseHeaders = Record<string, string | string[]>;
 
-/** The response of an application to one request. */
+/**
+ * The response of an application to one request.
+ *
+ * @example
+ * ```ts
+ * const client = new FastCGIClient(9000);
+ * const response = await client.request({ REQUEST_METHOD: "GET", REQUEST_URI: "/" });
+ * if (response.statusCode === 200) response.body.pipe(process.stdout);
+ * else response.body.destroy();
+ * ```
+ */
 export interface FastCGIResponse {
   /** From 200 to 999; 200 if the application sent no status, 302 if it sent `Location` only. */
   readonly statusCode: number;

@@ -16,6 +16,16 @@ export type FastCGIErrorCode =
  * `RangeError` with one of Node's codes instead.
  *
  * Match on `code`, or on the subclass: each has one code.
+ *
+ * @example
+ * ```ts
+ * const client = new FastCGIClient(9000, { headersTimeout: 1000 });
+ * try {
+ *   await client.request({ REQUEST_METHOD: "GET", REQUEST_URI: "/" });
+ * } catch (error) {
+ *   if (error instanceof FastCGIError) console.log(error.code, error.message); // ERR_FCGI_CLOSED …
+ * }
+ * ```
  */
 export abstract class FastCGIError extends Error {
   /** The code of the class. */
@@ -79,7 +89,7 @@ export class RequestRefusedError extends FastCGIError {
 
 /**
  * The response of a CGI function or of an application is unusable: its head is malformed or too long, its body is
- * longer or shorter than its Content-Length, or it redirects without end.
+ * longer or shorter than its Content-Length or ends with an error status, or it redirects without end.
  */
 export class ResponseError extends FastCGIError {
   override readonly code = "ERR_FCGI_RESPONSE";
