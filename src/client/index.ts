@@ -12,7 +12,7 @@ export type { FastCGIRequestListener, FastCGIServerOptions } from "../server/ind
 export { FastCGIClient } from "./client.ts";
 export type { FastCGIClientOptions } from "./client-options.ts";
 export { createGateway, type Gateway } from "./gateway.ts";
-export type { GatewayOptions } from "./gateway-options.ts";
+export type { ForwardingOptions, GatewayOptions } from "./gateway-options.ts";
 export { type OverFastCGIOptions, overFastCGI } from "./over-fastcgi.ts";
 export type { RequestBody } from "./request-body.ts";
 export type { ParamPair, RequestOptions, RequestParams } from "./request-options.ts";
