@@ -8,7 +8,6 @@ export type { ExtraParams, MountedRequest, SiteOptions } from "../cgi/request-pa
 export type { FastCGITarget } from "../listen/address.ts";
 export type { ProtocolStatus } from "../protocol/constants.ts";
 export type { EndRequestBody } from "../protocol/record-body.ts";
-export type { FastCGIRequestListener, FastCGIServerOptions } from "../server/index.ts";
 export { FastCGIClient } from "./client.ts";
 export type { FastCGIClientOptions } from "./client-options.ts";
 export { createGateway, type Gateway } from "./gateway.ts";
