@@ -96,6 +96,10 @@ test("refuses unknown and useless options by name", () => {
     /option keepConn is for a client, and the target is one/,
   );
   assert.throws(() => overFastCGI(() => {}, { keepConn: true } as never), /no option "keepConn"/);
+  assert.throws(
+    () => overFastCGI(() => {}, { gateway: { headersTimeout: -1 } }),
+    /option headersTimeout is -1: give milliseconds/,
+  );
 });
 
 test("getValues() refuses names and times that are none", async () => {
