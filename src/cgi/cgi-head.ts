@@ -1,33 +1,37 @@
 import { STATUS_CODES } from "node:http";
 import { ResponseError } from "../protocol/errors.ts";
 
-/** The head of a CGI response, as the web server has to understand it. */
+/**
+ * The head of a CGI response.
+ *
+ * @see RFC 3875, section 6.2
+ */
 export interface CGIHead {
-  /** 200 where the program gave none, 302 where it gave a `Location` only. */
+  /** The status; without a `Status` field it is 302 if there is a `Location`, else 200. */
   readonly statusCode: number;
-  /** The program's reason phrase, or the usual one for `statusCode`. */
+  /** The reason phrase that the program sent, or the standard one. */
   readonly statusMessage: string;
-  /** Names and values by turns, as sent, without `Status`; Latin-1, one character per byte. */
+  /** Names and values alternately, as sent, without `Status`. Decoded as Latin-1. */
   readonly rawHeaders: string[];
   /**
-   * Path and query that the web server is to answer with instead (RFC 3875, 6.2.2), if the program sent
-   * nothing but a `Location` that begins with a slash. `statusCode` is 302 then, for servers that leave the
-   * redirection to the browser.
+   * Path and query of a local redirect (RFC 3875, 6.2.2): the web server processes the request again with them. Set if
+   * the only field is a `Location` that begins with a slash. `statusCode` is 302, for servers that forward the redirect
+   * to the client.
    */
   readonly localRedirect?: string;
 }
 
-/** What {@link CGIHeadParser.push} found. */
+/** A complete head, returned by {@link CGIHeadParser.push}. */
 export interface ParsedCGIHead {
   readonly head: CGIHead;
-  /** The bytes after the head: the beginning of the body, shared with the chunk that was pushed. */
+  /** The bytes after the head, which begin the body. Shares memory with the chunk. */
   readonly rest: Buffer;
 }
 
 /** Limits of a {@link CGIHeadParser}. */
 export interface CGIHeadOptions {
   /**
-   * Largest length of the head in bytes, line ends included.
+   * Maximum length of the head in bytes, line ends included.
    *
    * @defaultValue 65536
    */
@@ -35,16 +39,16 @@ export interface CGIHeadOptions {
 }
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** Control characters, all but tab. */
+/** Control characters except tab. */
 const CONTROL = /[^\t -~\x80-\xff]/;
 const STATUS = /^(\d{3})(?:[ \t]+(.*))?$/;
 
 /**
- * Parses the head of a CGI response, in whatever pieces it arrives.
+ * Parses the head of a CGI response, however it is split into chunks.
  *
- * Lines end in CR LF or LF. `Status`, and `Location` without it, are read as RFC 3875 says; a missing
- * `Content-Type` is left missing, as the server must not guess (6.3.1). Heads with a 1xx status precede the
- * real one and are dropped. The work is linear in the length, also when bytes arrive one by one.
+ * Lines end with CR LF or LF. A missing `Content-Type` is not added, because a server must not guess it (6.3.1). Heads
+ * with a 1xx status are dropped; the final head follows them. The work is linear in the length of the input, even if
+ * it arrives byte by byte.
  *
  * @see RFC 3875, section 6
  */
@@ -59,9 +63,9 @@ export class CGIHeadParser {
   }
 
   /**
-   * Takes the next bytes; returns the head as soon as its empty line came, `undefined` before.
+   * Parses the next bytes. Returns the head once its empty line has arrived, until then undefined.
    *
-   * @throws ResponseError on a malformed or too long head; the parser is of no use afterwards
+   * @throws ResponseError on a malformed or too long head; the parser cannot be used after that
    */
   push(chunk: Buffer): ParsedCGIHead | undefined {
     let position = 0;
@@ -88,9 +92,7 @@ export class CGIHeadParser {
     return undefined;
   }
 
-  /**
-   * Returns the error that the end of the response is while the head is not complete.
-   */
+  /** Returns the error to report if the response ends before its head is complete. */
   unfinished(): ResponseError {
     return headError(this.#length === 0 ? "is missing: the response is empty" : "ends before its empty line");
   }
@@ -109,7 +111,7 @@ export class CGIHeadParser {
   }
 }
 
-/** Reads the fields of a whole head; `undefined` for an interim one. */
+/** Interprets the fields of a complete head. Returns undefined for a 1xx head. */
 function readFields(fields: string[]): CGIHead | undefined {
   const rawHeaders: string[] = [];
   let status: string | undefined;
@@ -133,7 +135,7 @@ function readFields(fields: string[]): CGIHead | undefined {
   if (rawHeaders.length === 0) throw headError("has no header field");
   if (!location) return { statusCode: 200, statusMessage: "OK", rawHeaders };
   const redirect = { statusCode: 302, statusMessage: "Found", rawHeaders };
-  // RFC 3875, 6.2.2: with any other field it is no local redirect. "//host" is another site.
+  // RFC 3875, 6.2.2: a local redirect has no other field. "//host" names another host.
   const isLocal = rawHeaders.length === 2 && /^\/(?!\/)/.test(location);
   return isLocal ? { ...redirect, localRedirect: location } : redirect;
 }

@@ -1,22 +1,27 @@
 import type { Readable, Writable } from "node:stream";
 import type { Params } from "./params.ts";
 
-/** What a web server asks of the application (FastCGI 1.0, section 6); over plain CGI and HTTP always `responder`. */
+/**
+ * The role of the application in a request. Over plain CGI and HTTP it is always `"responder"`.
+ *
+ * @see FastCGI 1.0, section 6
+ */
 export type CGIRole = "responder" | "authorizer" | "filter";
 
-/** A request as CGI has it: variables and streams. */
+/** A request in terms of CGI: meta-variables and streams. */
 export interface CGIRequest {
+  /** The role that the web server requests. */
   readonly role: CGIRole;
-  /** The meta-variables; the object has no prototype, so that any name is harmless. */
+  /** The meta-variables, decoded. The object has no prototype. */
   readonly params: Params;
-  /** The body. */
+  /** The request body. */
   readonly stdin: Readable;
-  /** The file to be filtered, in the Filter role; empty in others. */
+  /** The file to filter. Empty unless the role is `"filter"`. */
   readonly data: Readable;
-  /** Takes the CGI answer: a head, an empty line, the body. */
+  /** The CGI response: a head, an empty line, the body. */
   readonly stdout: Writable;
-  /** Goes to the error log of the web server; over plain HTTP to that of the process. */
+  /** The error log of the web server; over plain HTTP the stderr of the process. */
   readonly stderr: Writable;
-  /** Aborts when the browser or the web server gives up before the answer is complete. */
+  /** Aborted if the client or the web server goes away before the response is complete. */
   readonly signal: AbortSignal;
 }

@@ -1,15 +1,15 @@
-/** What the next byte belongs to. */
+/** The part of the body that the next byte belongs to. */
 const State = {
-  /** The first digit of a chunk's size; there must be one. */
+  /** The first digit of a chunk's size, which is required. */
   FIRST_DIGIT: 0,
   SIZE: 1,
-  /** White space or an extension behind the size. */
+  /** White space or an extension after the size. */
   EXTENSION: 2,
   SIZE_LF: 3,
   DATA: 4,
   DATA_CR: 5,
   DATA_LF: 6,
-  /** The beginning of a line behind the last chunk: a trailer field, or the empty line. */
+  /** The beginning of a line after the last chunk: a trailer field or the empty line. */
   TRAILER_START: 7,
   TRAILER: 8,
   LAST_LF: 9,
@@ -18,13 +18,13 @@ const State = {
 
 const CR = 0x0d;
 const LF = 0x0a;
-/** The size stays below 2^52: another digit keeps it an exact number. */
+/** With one more hexadecimal digit, a smaller size is still below 2^52 and exact. */
 const MAX_SIZE = 2 ** 48;
 
 /**
- * Takes the chunked transfer coding off a body, wherever its bytes are split. It keeps no bytes.
+ * Decodes the chunked transfer coding, however the body is split. Buffers nothing.
  *
- * Chunk extensions and trailer fields are dropped, and so is what follows the end of the body.
+ * Drops chunk extensions, trailer fields and bytes after the end of the body.
  *
  * @see RFC 9112, section 7.1
  */
@@ -32,13 +32,13 @@ export class ChunkedDecoder {
   #state: number = State.FIRST_DIGIT;
   #size = 0;
 
-  /** Whether the end of the body has come. */
+  /** Whether the body has ended. */
   get isDone(): boolean {
     return this.#state === State.DONE;
   }
 
   /**
-   * @param onData is given the parts of `bytes` that are content
+   * @param onData is called with the parts of `bytes` that are content; they share its memory
    * @throws Error if the bytes are not chunked
    */
   decode(bytes: Uint8Array, onData: (content: Uint8Array) => void): void {
@@ -111,7 +111,7 @@ export class ChunkedDecoder {
   }
 }
 
-/** The value of a hexadecimal digit, or -1. */
+/** Returns the value of a hexadecimal digit, or -1. */
 function hexDigit(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const letter = byte | 0x20;

@@ -1,14 +1,14 @@
 import { isIP } from "node:net";
 
 /**
- * What becomes of the header fields in which proxies tell of the client: `drop` keeps them from the application,
- * `set` replaces them by what the web server says of the connection, `pass` leaves them as received.
+ * How to treat header fields in which proxies describe the client (X-Forwarded-*, Forwarded, X-Real-IP …): `drop`
+ * removes them, `set` replaces them with the web server's own information on the connection, `pass` keeps them.
  */
 export type ForwardedPolicy = "drop" | "set" | "pass";
 
 const POLICIES: ReadonlySet<unknown> = new Set(["drop", "set", "pass"]);
 
-/** The fields, in lower case. */
+/** Names in lower case, beside x-forwarded-*. */
 const NAMES: ReadonlySet<string> = new Set([
   "client-ip",
   "forwarded",
@@ -20,7 +20,7 @@ const NAMES: ReadonlySet<string> = new Set([
   "x-real-port",
 ]);
 
-/** Whether a header field, its name in lower case, is one of those that {@link ForwardedPolicy} speaks of. */
+/** Returns whether {@link ForwardedPolicy} applies to a header field. `key` is its name in lower case. */
 export function isForwarded(key: string): boolean {
   return key.startsWith("x-forwarded-") || NAMES.has(key);
 }
@@ -28,7 +28,7 @@ export function isForwarded(key: string): boolean {
 /**
  * Reads the option `forwarded`.
  *
- * @throws TypeError `ERR_INVALID_ARG_VALUE` if it is none of the three
+ * @throws TypeError `ERR_INVALID_ARG_VALUE` if it is not one of the three
  */
 export function readForwarded(value: unknown = "drop"): ForwardedPolicy {
   if (POLICIES.has(value)) return value as ForwardedPolicy;
@@ -46,11 +46,11 @@ interface ClientConnection {
   readonly headers: Readonly<Record<string, string | string[]>>;
 }
 
-/** The fields as the web server would send them of its own: name as browsers write it, name in lower case, value. */
+/** Returns the fields for `set`: the name as usually written, the name in lower case, the value. */
 export function forwardedFields(head: ClientConnection): [raw: string, key: string, value: string][] {
   const { remoteAddress, localPort, headers } = head;
   const fields: [string, string, string][] = [];
-  // nginx says "unix:" of a client on a unix socket: no address.
+  // REMOTE_ADDR is "unix:" for a client on a unix socket of nginx.
   if (isIP(remoteAddress) !== 0) {
     fields.push(["X-Forwarded-For", "x-forwarded-for", remoteAddress]);
     fields.push(["X-Real-IP", "x-real-ip", remoteAddress]);

@@ -1,46 +1,47 @@
+/**
+ * The header fields of the request that is being read. State is kept in the module instead of an object per request:
+ * requests are read one at a time, synchronously.
+ */
 import { type Field, Repeat } from "./variable-name.ts";
 
-/** The header fields of a request, as `req` has them. */
+/** Header fields of a request, as in `http.IncomingMessage`. */
 export interface Headers {
   readonly headers: Record<string, string | string[]>;
   readonly rawHeaders: string[];
 }
 
-/** Entries of `fields` that are kept between requests. */
+/** Maximum length of `fields` between requests. */
 const KEPT_FIELDS = 128;
-/** From so many on, fields are put into order by sorting, not by inserting. */
+/** More fields than this are sorted with `Array.sort()`, fewer by insertion. */
 const MANY_FIELDS = 48;
 
-// One request is read at a time.
 let serial = 0;
 let joinsAll = false;
-/** The fields of `rawHeaders`, one for two of its entries. */
+/** `fields[i]` describes `rawHeaders[2 * i]`. */
 const fields: Field[] = [];
 let fieldCount = 0;
 
-/** Begins with the fields of another request. */
+/** Starts a new request. */
 export function beginHeaders(joinsDuplicates: boolean): void {
   serial++;
   joinsAll = joinsDuplicates;
   fieldCount = 0;
 }
 
-/** Lets go of what a request with many fields has left. */
+/** Releases the memory of a request with many fields. */
 export function endHeaders(): void {
   if (fieldCount > KEPT_FIELDS) fields.length = KEPT_FIELDS;
 }
 
-/** Adds a field behind those that are there. */
+/** Appends a field. */
 export function addHeader({ rawHeaders }: Headers, field: Field, value: string): void {
   rawHeaders.push(field.raw, value);
   fields[fieldCount++] = field;
 }
 
 /**
- * Puts header fields into the order of their names.
- *
- * Caddy keeps them in a map of Go's, and sends them in another order each time: `headers` would be an object of
- * another shape each time, which costs V8 several microseconds.
+ * Sorts the fields by name. If they arrived in another order for each request, `headers` would have another shape each
+ * time, which costs V8 several microseconds.
  */
 export function sortHeaders({ rawHeaders }: Headers): void {
   if (fieldCount > MANY_FIELDS) {
@@ -62,7 +63,7 @@ export function sortHeaders({ rawHeaders }: Headers): void {
   }
 }
 
-/** The insertion above takes a second for 23,000 fields: the square of their number. */
+/** Insertion is quadratic: it takes a second for 23,000 fields. */
 function sortManyHeaders(rawHeaders: string[]): void {
   const entries = fields
     .slice(0, fieldCount)
@@ -79,7 +80,7 @@ function isBefore(field: Field, other: Field): boolean {
   return field.rank < other.rank || (field.rank === other.rank && field.key < other.key);
 }
 
-/** Makes `headers` from `rawHeaders`, as node:http does, and takes the values out of both that do not count. */
+/** Builds `headers` from `rawHeaders` as node:http does. Removes values from both that a repeated field may not have. */
 export function joinHeaders({ headers, rawHeaders }: Headers): void {
   const now = serial;
   let kept = 0;
@@ -101,7 +102,7 @@ export function joinHeaders({ headers, rawHeaders }: Headers): void {
   if (kept * 2 !== rawHeaders.length) rawHeaders.length = kept * 2;
 }
 
-/** Returns false if the first value stands and this one does not count. */
+/** Adds the value of a repeated field. Returns false if the first value is kept instead. */
 function repeatHeader(headers: Headers["headers"], field: Field, value: string): boolean {
   const previous = headers[field.key];
   if (Array.isArray(previous)) previous.push(value);

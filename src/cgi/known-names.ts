@@ -1,11 +1,11 @@
 /**
- * Names that are known from the start, so that nothing a client sends can crowd them out: the meta-variables
- * of RFC 3875 and of the web servers, and the request header fields of browsers, proxies and CDNs.
+ * Names that are known when the module is loaded, so that names from clients cannot evict them from the table: the
+ * meta-variables of RFC 3875 and of web servers, and the request header fields of browsers, proxies and CDNs.
  *
- * A name that is not here is read to the same effect; it only costs more.
+ * Other names are read with the same result; reading them only costs more.
  */
 
-/** Names of the meta-variables that are no header fields. */
+/** Meta-variables that are not header fields. */
 export const KNOWN_VARIABLES: readonly string[] = words(`
   AUTH_TYPE CONTENT_LENGTH CONTENT_TYPE GATEWAY_INTERFACE PATH_INFO PATH_TRANSLATED QUERY_STRING REMOTE_ADDR
   REMOTE_HOST REMOTE_IDENT REMOTE_USER REQUEST_METHOD SCRIPT_NAME SERVER_NAME SERVER_PORT SERVER_PROTOCOL
@@ -22,7 +22,7 @@ export const KNOWN_VARIABLES: readonly string[] = words(`
   SSL_SESSION_RESUMED SSL_TLS_SNI SSL_VERSION_INTERFACE SSL_VERSION_LIBRARY
 `);
 
-/** Names of header fields, in lower case. */
+/** Header fields, in lower case. */
 export const KNOWN_FIELDS: readonly string[] = words(`
   accept accept-charset accept-datetime accept-encoding accept-language access-control-request-headers
   access-control-request-method access-control-request-private-network alt-used authorization cache-control
@@ -76,7 +76,7 @@ export const KNOWN_FIELDS: readonly string[] = words(`
   x-forwarded-access-token x-forwarded-preferred-username x-client-cert x-ssl-client-cert x-ssl-client-verify
 `);
 
-/** Fields of which node:http keeps the first and drops the others; all of them are known from the start. */
+/** Fields of which node:http keeps the first value. All of them are in {@link KNOWN_FIELDS}. */
 export const FIRST_WINS: ReadonlySet<string> = new Set(
   words(`
     age authorization etag expires from if-modified-since if-unmodified-since last-modified location max-forwards
@@ -84,10 +84,10 @@ export const FIRST_WINS: ReadonlySet<string> = new Set(
   `),
 );
 
-/** Fields that a request has once: one that comes twice comes from the web server's configuration. */
+/** Fields that a request has once. A second one comes from the web server's configuration. */
 export const ONCE: ReadonlySet<string> = new Set(["host", "content-length", "content-type"]);
 
-/** `Proxy` would be HTTP_PROXY (httpoxy); lengths and types have variables of their own. */
+/** `Proxy` would become HTTP_PROXY (httpoxy). CONTENT_LENGTH and CONTENT_TYPE are variables of their own. */
 export const DROPPED: ReadonlySet<string> = new Set(["proxy", "content-length", "content-type", "__proto__"]);
 
 function words(list: string): string[] {

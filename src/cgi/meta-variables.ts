@@ -1,6 +1,6 @@
 /**
- * The variables that a web server sets for a CGI program: those of RFC 3875, 4.1, and the families that Apache,
- * lighttpd and IIS add. SSL_CERT_FILE, SSL_CERT_DIR and HTTPS_PROXY are a process's own.
+ * Variables that a web server sets for a CGI program: those of RFC 3875, 4.1, and those that Apache, lighttpd and IIS
+ * add. SSL_CERT_FILE, SSL_CERT_DIR and HTTPS_PROXY configure the process instead.
  */
 const META_VARIABLE = new RegExp(
   "^(?:" +
@@ -13,8 +13,8 @@ const META_VARIABLE = new RegExp(
 );
 
 /**
- * Whether an environment variable of a CGI program is a meta-variable of its request. What a program inherits
- * otherwise (PATH, credentials, variables set by `SetEnv`) is in `process.env` alone.
+ * Returns whether an environment variable of a CGI program describes its request. Other variables (PATH, credentials,
+ * variables set with `SetEnv`) stay in `process.env` only.
  *
  * @see RFC 3875, section 4.1
  */

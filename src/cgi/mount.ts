@@ -1,15 +1,15 @@
-/** Where a target stands under a mount prefix. */
+/** A request target, split at a mount prefix. */
 export interface MountedTarget {
-  /** The prefix as it stands in the target, percent-encoding and all: `req.baseUrl`. */
+  /** The prefix as written in the target, with its percent-encoding: `req.baseUrl`. */
   readonly baseUrl: string;
-  /** The target without it: `req.url`. */
+  /** The target without the prefix: `req.url`. */
   readonly url: string;
 }
 
 /**
- * Checks a mount prefix, and takes the slash at its end off.
+ * Checks a mount prefix and removes slashes at its end.
  *
- * @throws TypeError if it begins with no slash
+ * @throws TypeError if it does not begin with a slash
  */
 export function readPrefix(prefix: string): string {
   if (!prefix.startsWith("/")) {
@@ -21,14 +21,14 @@ export function readPrefix(prefix: string): string {
 }
 
 /**
- * Takes a mount prefix off a request target.
+ * Removes a mount prefix from a request target.
  *
- * The prefix is compared segment by segment, decoded, so that `/%61pp/x` is under `/app`, and neither `/apple`
- * nor `/app%2Fx` is. Scheme and authority of an absolute target stay, as Express leaves them.
+ * Decoded segments are compared: `/%61pp/x` is below `/app`; `/apple` and `/app%2Fx` are not. Scheme and authority of
+ * an absolute target stay in `url`, as in Express.
  *
  * @param target as in REQUEST_URI
  * @param prefix decoded, without a slash at its end
- * @returns undefined if the target is not under the prefix
+ * @returns undefined if the target is not below the prefix
  */
 export function splitMount(target: string, prefix: string): MountedTarget | undefined {
   if (prefix === "") return { baseUrl: "", url: target };
@@ -51,15 +51,15 @@ export function splitMount(target: string, prefix: string): MountedTarget | unde
 }
 
 /**
- * Takes SCRIPT_NAME off a request target, where it is a true prefix of its path: nginx, Apache's ProxyPass and
- * HAProxy put the whole path there, which says nothing of a mount.
+ * Removes SCRIPT_NAME from a request target if it is a proper prefix of the path. Some web servers put the whole path
+ * there, which is no mount prefix.
  *
- * @param scriptName bytes as Latin-1 characters, decoded by the web server
+ * @param scriptName decoded by the web server; Latin-1, one character per byte
  */
 export function splitScriptName(target: string, scriptName: string): MountedTarget | undefined {
   if (!scriptName.startsWith("/") || scriptName.endsWith("/")) return undefined;
   const split = splitMount(target, Buffer.from(scriptName, "latin1").toString());
-  // A slash was added where the path ends with the prefix: it is the whole path then.
+  // If splitMount() added a slash, the prefix is the whole path.
   return split !== undefined && split.baseUrl.length + split.url.length === target.length ? split : undefined;
 }
 

@@ -3,18 +3,18 @@ import { forwardedFields, isForwarded } from "./forwarded.ts";
 import type { RequestHead } from "./request-head.ts";
 import { Repeat, repeatOf } from "./variable-name.ts";
 
-/** Meta-variables by name; the prototype is null, so that any name is harmless. */
+/** Meta-variables by name. The object has no prototype, so `__proto__` is a name like any other. */
 export type Params = Record<string, string>;
 
 /**
- * Decodes a name-value stream as an object. Of a repeated name the last value counts; header fields are joined, or
- * the first of them counts, as in `req.headers`.
+ * Decodes a name-value stream to an object. The last value of a repeated name is kept; repeated header fields are
+ * treated as in `req.headers`.
  *
- * `HTTP_*` and REQUEST_URI stay Latin-1, as header fields and URLs are in node:http. All else (PATH_INFO,
- * SCRIPT_NAME, DOCUMENT_ROOT, SSL_CLIENT_S_DN…) is UTF-8 where its bytes are UTF-8, because servers decode
- * percent-encoding there.
+ * `HTTP_*` and REQUEST_URI are decoded as Latin-1, as node:http decodes header fields and URLs. Other values (PATH_INFO,
+ * SCRIPT_NAME, DOCUMENT_ROOT, SSL_CLIENT_S_DN …) are UTF-8 if they are valid UTF-8, because web servers decode
+ * percent-encoding in them.
  *
- * @param head of the request: decides on X-Forwarded-* and the like; without it they are passed on
+ * @param head determines how X-Forwarded-* and the like are treated; without it they are passed
  */
 export function decodeParams(content: Buffer, head?: RequestHead): Params {
   const params: Params = Object.create(null);

@@ -19,20 +19,20 @@ const methods: ReadonlyMap<string, string> = new Map(METHODS.map((method) => [me
 
 /** Limits of {@link readRequestHead}. */
 export interface HeadLimits {
-  /** Name-value pairs, header fields and other variables together. */
+  /** Maximum number of name-value pairs: header fields and other variables together. */
   readonly maxPairs: number;
   /**
-   * Bytes of the request target and of the names and values of header fields, as node:http's `maxHeaderSize`
-   * counts them: so many are too many already. Without it there is no limit.
+   * The request is refused from this length on: bytes of the request target and of the names and values of header
+   * fields, counted as `maxHeaderSize` of node:http does. Unlimited by default.
    */
   readonly maxHeaderSize?: number;
-  /** What becomes of X-Forwarded-* and the like; `drop` if it is left out. */
+  /** How to treat X-Forwarded-* and the like. The default is `drop`. */
   readonly forwarded?: ForwardedPolicy;
-  /** Whether fields that allow one value only are joined, too, as node:http's option of that name wants it. */
+  /** Whether fields with a single value are joined as well: the option of node:http of that name. */
   readonly joinDuplicateHeaders?: boolean;
 }
 
-/** Longer names and methods are cut in messages. */
+/** Longer names and methods are truncated in messages. */
 const MAX_QUOTED_LENGTH = 64;
 const BLANK = 0x20;
 // `GET`, and `HTTP` and `/1.1`, as bytes.
@@ -41,27 +41,27 @@ const HTTP_WORD = 0x48545450;
 const VERSION_1_1_WORD = 0x2f312e31;
 const NO_HEAD = new RequestHead();
 let head: RequestHead = NO_HEAD;
-/** The bytes that are being read, one character per byte: a value is a slice of it. */
+/** `params` as Latin-1: values are slices of this string. */
 let text = "";
-/** The same bytes, for the names: several are compared at a time. */
+/** `params`: names are compared four bytes at a time. */
 let view: DataView = NO_VIEW;
-/** Bytes of header fields that may still be read. */
+/** Bytes left of `maxHeaderSize`. */
 let headerSizeLeft = 0;
-/** Whether REQUEST_URI needs no closer look. */
+/** Whether REQUEST_URI is valid, and needs no regular expression. */
 let isUsual = false;
 
 /**
- * Reads the meta-variables of a request, in one pass over `params`.
+ * Reads the meta-variables of a request in one pass over `params`.
  *
- * Header fields come from `HTTP_*`, and Content-Length and Content-Type from the variables of that name
- * alone: nginx, Caddy and lighttpd send `HTTP_CONTENT_LENGTH` too, and on Caddy, lighttpd and h2o a client can
- * forge it. An empty CONTENT_LENGTH or CONTENT_TYPE is no field. `Proxy` is dropped (httpoxy). A name that
- * comes twice is joined as node:http joins. `Transfer-Encoding: chunked` stays only where no usable length is:
- * the body is de-chunked already, and body parsers ask for one of the two before they read.
+ * Header fields come from `HTTP_*`, except Content-Length and Content-Type, which come from CONTENT_LENGTH and
+ * CONTENT_TYPE only: clients can forge `HTTP_CONTENT_LENGTH` behind some web servers. Empty values of these two are
+ * ignored, and `Proxy` is dropped (httpoxy). Repeated fields are joined as node:http does. `Transfer-Encoding` is kept
+ * only if the length is unknown: the web server has decoded the body, but body parsers read one only if either field
+ * is present.
  *
- * A request that node:http's parser would refuse has a `problem`: too many bytes, a field name that is no token,
- * control characters in a value, a target that is none. Beyond a limit nothing is read but REQUEST_METHOD and
- * SERVER_SOFTWARE, which the response to it depends on.
+ * A request that the parser of node:http would refuse gets a `problem`: too many bytes, an invalid field name or
+ * target, a control character in a value. Beyond a limit only REQUEST_METHOD and SERVER_SOFTWARE are read, which the
+ * error response depends on.
  *
  * @param params the name-value stream
  * @throws ProtocolError if it is malformed
@@ -94,7 +94,7 @@ function readPair(bytes: Uint8Array, nameStart: number, valueStart: number, end:
   else if (name.variable !== Variable.IGNORED) readVariable(bytes, name, nameStart, valueStart, end);
 }
 
-/** Reads a pair with a name that is too long to be remembered: a header field, or nothing that has a meaning. */
+/** Reads a pair whose name is too long for the table of names. Only header fields have such names. */
 function readLong(bytes: Uint8Array, nameStart: number, valueStart: number, end: number): void {
   if (!text.startsWith("HTTP_", nameStart)) return;
   if (valueStart - nameStart - "HTTP_".length >= headerSizeLeft) {
@@ -127,7 +127,7 @@ function readVariable(
       head.url = text.slice(valueStart, end);
       isUsual = isUsualTarget(view, valueStart, end);
       break;
-    // The usual values are not cut out of the text each time: it saves a tenth of all the reading.
+    // Constants for common values instead of slices: 10% of the time to read a head.
     case Variable.REQUEST_METHOD:
       head.method =
         end - valueStart === 3 && view.getInt32(valueStart - 1) << 8 === GET_WORD
@@ -152,12 +152,12 @@ function readVariable(
 
 function readHeader(bytes: Uint8Array, field: Field, valueStart: number, valueEnd: number): void {
   headerSizeLeft -= field.key.length + valueEnd - valueStart;
-  // From here on all fields come here, and none is read.
+  // From here on, every further field ends here.
   if (headerSizeLeft <= 0) {
     refuseSize(head);
     return;
   }
-  // nginx and h2o leave blanks and tabs behind a value: they are no part of it (RFC 9110, 5.5).
+  // Trims white space, which is not part of a value (RFC 9110, 5.5); some web servers do not.
   let start = valueStart;
   let end = valueEnd;
   if (end > start && (bytes[end - 1]! <= BLANK || bytes[start]! <= BLANK)) {
@@ -168,7 +168,7 @@ function readHeader(bytes: Uint8Array, field: Field, valueStart: number, valueEn
   addHeader(head, field, text.slice(start, end));
 }
 
-/** What the response to a request depends on that is over the limit. */
+/** Reads what the error response to a request beyond a limit depends on. */
 function readEssentials(_bytes: Uint8Array, nameStart: number, valueStart: number, end: number): void {
   const { variable } = findKnownName(view, nameStart, valueStart);
   if (variable === Variable.REQUEST_METHOD) head.method = text.slice(valueStart, end);
@@ -225,10 +225,10 @@ function methodProblem(method: string): HeadProblem {
   };
 }
 
-/** The request target from the decoded path: only where a server sends no REQUEST_URI. */
+/** Builds the request target from the decoded path, if the web server sends no REQUEST_URI. */
 function urlFromPath({ scriptName, pathInfo, query }: RequestHead): string {
   const path = scriptName + pathInfo;
-  // Longer than it may be already.
+  // A path beyond the limit is not encoded; the request is refused anyway.
   const url = path.length >= headerSizeLeft ? path : encodePath(path);
   return query === "" ? url : `${url}?${query}`;
 }

@@ -3,20 +3,20 @@ import { addHeader } from "./header-fields.ts";
 import { isLength } from "./syntax.ts";
 import { Variable, type VariableName } from "./variable-name.ts";
 
-/** Says why a request cannot be given to an application. */
+/** Why a request cannot be passed to an application, and the status of the error response. */
 export interface HeadProblem {
   readonly statusCode: number;
   readonly message: string;
 }
 
-/** A request as the web server describes it: what `req` and its socket are made from. */
+/** The head of a request, made from its meta-variables. `req` and its socket are made from it. */
 export class RequestHead {
   method = "";
   url = "";
   protocol = "";
   readonly headers: Record<string, string | string[]> = {};
   readonly rawHeaders: string[] = [];
-  /** Bytes of the body, or -1 if the server does not say. */
+  /** Length of the body in bytes, or -1 if it is unknown. */
   contentLength = -1;
   hasTransferEncoding = false;
   remoteAddress = "";
@@ -33,8 +33,8 @@ export class RequestHead {
   problem: HeadProblem | undefined = undefined;
 
   get isEncrypted(): boolean {
-    // HTTPS says it in every server, and only there can it be set; IIS says "off" where others leave it out. A
-    // value that is not known means TLS, as it has always been understood: "non-empty" in PHP's manual.
+    // Every web server sets HTTPS, and it is the one that operators can set. IIS sends "off", others leave it out. An
+    // unknown value means TLS: "non-empty" in the manual of PHP.
     const https = this.https;
     return https === "" ? this.scheme.toLowerCase() === "https" : https === "on" || !NOT_TLS.test(https);
   }
@@ -73,14 +73,14 @@ export function setVariable(request: RequestHead, name: VariableName, value: str
       request.query = value;
       break;
     case Variable.UNENCODED_URL:
-      // IIS: the target as sent, where REQUEST_URI is missing.
+      // The target as received, sent by IIS in place of REQUEST_URI.
       if (request.url === "") request.url = value;
       break;
     case Variable.SERVER_SOFTWARE:
       request.serverSoftware = value;
       break;
     case Variable.CONTENT_LENGTH:
-      // Empty from nginx, -1 from Caddy 2.6 for a chunked upload: neither is a length.
+      // Without a length, some web servers send an empty value or -1.
       if (isLength(value) && request.contentLength < 0) {
         request.contentLength = Number(value);
         addHeader(request, name.field, value);
@@ -92,7 +92,7 @@ export function setVariable(request: RequestHead, name: VariableName, value: str
   }
 }
 
-/** Says that a body comes without a length. */
+/** Adds `Transfer-Encoding: chunked` for a body of unknown length. */
 export function addTransferEncoding(request: RequestHead): void {
   request.hasTransferEncoding = true;
   request.rawHeaders.push("Transfer-Encoding", "chunked");

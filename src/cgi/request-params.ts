@@ -10,7 +10,9 @@ export type Param = readonly [name: string, value: string];
  */
 export interface MountedRequest
   extends Pick<IncomingMessage, "method" | "url" | "httpVersion" | "headers" | "rawHeaders" | "socket"> {
+  /** The whole request target, where a router has shortened `url`. */
   readonly originalUrl?: string;
+  /** The path that a router of Express is mounted at. */
   readonly baseUrl?: string;
 }
 
@@ -43,16 +45,16 @@ export type ExtraParams = Readonly<Record<string, string | undefined>>;
 /** Fields with a variable of another name, and `Proxy`, which programs take for HTTP_PROXY (httpoxy). */
 const OTHER_DROPPED: ReadonlySet<string> = new Set(["content-length", "content-type", "proxy"]);
 
-/** What may stand in SERVER_NAME: the Host field is the browser's word. */
+/** Syntax of SERVER_NAME. The Host field comes from the client and may hold anything. */
 const HOST = /^(\[[\da-fA-F:.]+\]|[\w.-]+)(?::\d*)?$/;
 
 /**
- * Writes the meta-variables of an HTTP request, as a web server passes them to a CGI or FastCGI program.
+ * Returns the meta-variables of an HTTP request, as a web server passes them to a CGI or FastCGI program.
  *
- * REQUEST_URI is the whole target as received, SCRIPT_NAME the mount prefix and PATH_INFO the rest, decoded.
- * Repeated header fields give repeated HTTP_* variables, as from nginx; `Cookie` is joined. Left out are
- * `Proxy` (httpoxy), hop-by-hop fields, and fields with an underscore, which could pass for one with a dash.
- * `Transfer-Encoding` stays, as a body of unknown length has no CONTENT_LENGTH.
+ * REQUEST_URI is the whole target as received, SCRIPT_NAME the decoded mount prefix and PATH_INFO the decoded rest.
+ * Repeated header fields become repeated HTTP_* variables, as with nginx; `Cookie` is joined. `Proxy` (httpoxy),
+ * hop-by-hop fields, and fields with an underscore, which would look like fields with a dash, are left out.
+ * `Transfer-Encoding` is kept, because a body of unknown length has no CONTENT_LENGTH.
  *
  * @see RFC 3875, section 4.1
  */
@@ -95,7 +97,7 @@ function writeHeaders(req: MountedRequest, params: Param[]): void {
     const value = rawHeaders[i + 1]!;
     if (name === ":authority") params.push(["HTTP_HOST", value]);
     if (isDropped(name) || name.includes("_") || name.startsWith(":")) continue;
-    // RFC 9113, 8.3.1: it says nothing beside :authority.
+    // RFC 9113, 8.3.1: :authority replaces Host.
     if (name === "host" && req.headers[":authority"] !== undefined) continue;
     if (name === "cookie" && cookie !== undefined) {
       cookie[1] += `; ${value}`;
@@ -127,11 +129,11 @@ function withExtra(params: Param[], extra: ExtraParams): Param[] {
   return kept;
 }
 
-/** SCRIPT_NAME, PATH_INFO and, for programs that are files, SCRIPT_FILENAME and DOCUMENT_ROOT. */
+/** Returns SCRIPT_NAME and PATH_INFO; for scripts also SCRIPT_FILENAME and DOCUMENT_ROOT. */
 function locateScript(req: MountedRequest, wholePath: string, site: SiteOptions): Param[] {
   const mount = mountPrefix(req, wholePath);
   const prefix = decodePath(mount);
-  // At the mount point itself Express and Connect make "/" of nothing.
+  // At the mount point itself Express and Connect set `url` to "/".
   const path = wholePath === mount ? "" : decodePath(pathOf(req.url ?? "/"));
   if (site.scriptFilename !== undefined) {
     const folder = site.scriptFilename.replace(/[\\/][^\\/]*$/, "");
@@ -153,7 +155,7 @@ function locateScript(req: MountedRequest, wholePath: string, site: SiteOptions)
       ["PATH_INFO", rest],
       ["SCRIPT_FILENAME", root + script],
       ["DOCUMENT_ROOT", root],
-      // Without it php-cgi refuses to run scripts.
+      // php-cgi runs no script without it.
       ["REDIRECT_STATUS", "200"],
     ];
   }
@@ -169,14 +171,14 @@ function splitScript(path: string): [script: string, rest: string] {
   return [`${path.slice(0, path.lastIndexOf("/") + 1)}index.php`, ""];
 }
 
-/** Path of a request target: without query, and without scheme and authority of an absolute one. */
+/** Returns the path of a request target, without query, scheme and authority. */
 function pathOf(target: string): string {
   const path = target.replace(/[?#].*$/s, "").replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, "");
   return path === "*" ? "" : path;
 }
 
 /**
- * Returns the part of the path that an Express or Connect mount took off; nothing where a middleware rewrote
+ * Returns the part of the path that Express or Connect removed at a mount point. Returns "" if middleware has rewritten
  * `url`.
  */
 export function mountPrefix(req: MountedRequest, wholePath: string = pathOf(req.originalUrl ?? "/")): string {
@@ -188,8 +190,8 @@ export function mountPrefix(req: MountedRequest, wholePath: string = pathOf(req.
 }
 
 /**
- * Decodes percent-encoded bytes to Latin-1 characters. `%00` stays as it is: no path holds it, and C programs
- * would take it for the end. So does what is no encoding.
+ * Decodes percent-encoded bytes to Latin-1 characters. Keeps `%00`, which C programs would read as the end of the path,
+ * and invalid encodings.
  */
 function decodePath(path: string): string {
   return path.replace(/%(?!00)([\da-f]{2})/gi, (_, hex: string) =>
@@ -197,7 +199,7 @@ function decodePath(path: string): string {
   );
 }
 
-/** Removes `.` and `..` segments, backslashes counting as slashes: the result names nothing above the root. */
+/** Removes `.` and `..` segments, so that the result stays below the root. Backslashes count as slashes. */
 function withoutDotSegments(path: string): string {
   const segments: string[] = [];
   const parts = path.split(/[\\/]/);

@@ -1,16 +1,16 @@
 /**
- * What an application says by itself of how long its response is and how it is coded: `Content-Length` and
- * `Transfer-Encoding`, when they are not just a number and `chunked`. Only unusual responses come here.
+ * Reads `Content-Length` and `Transfer-Encoding` of a response if they are not just a number or `chunked`, which is
+ * rare.
  */
 
 /** Transfer codings (RFC 9112, 7.2) that are content codings by the same name (RFC 9110, 8.4.1). */
 const CONTENT_CODINGS = new Set(["gzip", "x-gzip", "deflate", "compress", "x-compress"]);
 
 /**
- * Reads a Content-Length as the parser of Node does: digits, with white space around them. A list of equal values is
- * one value (RFC 9110, 8.6).
+ * Reads a Content-Length as the parser of Node.js does: digits with optional white space around them. A list of equal
+ * values counts as one value (RFC 9110, 8.6).
  *
- * @returns -1 if it is no length
+ * @returns -1 if it is not a length
  */
 export function readContentLength(value: string): number {
   const [first, ...others] = value.split(",").map(trimWhiteSpace);
@@ -19,29 +19,29 @@ export function readContentLength(value: string): number {
   return Number.isSafeInteger(length) ? length : -1;
 }
 
-/** What the values of Transfer-Encoding come to. */
+/** The codings that the values of Transfer-Encoding name. */
 export interface TransferCodings {
-  /** Whether `chunked` is the last coding: node:http frames the body then. */
+  /** Whether `chunked` is the last coding. node:http applies it. */
   readonly isChunked: boolean;
-  /** The codings below it, as the value of Content-Encoding; "" if there is none. */
+  /** The other codings, as a value of Content-Encoding, or "". */
   readonly contentCoding: string;
 }
 
 /**
  * Reads the values of Transfer-Encoding.
  *
- * Whoever takes a message in removes its transfer codings; FastCGI has none. `chunked` is taken off, and node:http
- * itself put it on. The bytes below it were coded by the application: they stay as they are, and the field that tells
- * the client is Content-Encoding, which has the same codings.
+ * FastCGI has no transfer codings. `chunked`, which node:http has applied, is removed from the body. Other codings were
+ * applied by the application; the bytes stay as they are, and Content-Encoding, which has the same codings, tells the
+ * client.
  *
- * @returns undefined if there is an unknown coding among known ones, or `chunked` is not the last
+ * @returns undefined if known and unknown codings are mixed, or `chunked` is not the last
  */
 export function readTransferCodings(value: string): TransferCodings | undefined {
   const codings = value
     .split(",")
     .map((item) => trimWhiteSpace(item).toLowerCase())
     .filter((item) => item !== "" && item !== "identity");
-  // Words that no specification knows, as `binary`: the bytes are the body itself.
+  // No known coding at all (such as `binary`): the body is sent as it is.
   if (codings.every((item) => item !== "chunked" && !CONTENT_CODINGS.has(item))) {
     return { isChunked: false, contentCoding: "" };
   }
@@ -51,7 +51,7 @@ export function readTransferCodings(value: string): TransferCodings | undefined 
   return { isChunked, contentCoding: codings.join(", ") };
 }
 
-/** Takes off what RFC 9110, 5.6.3 calls white space, and no other. */
+/** Trims white space as RFC 9110, 5.6.3 defines it: blanks and tabs only. */
 export function trimWhiteSpace(value: string): string {
   let start = 0;
   let end = value.length;

@@ -1,36 +1,36 @@
 import { readContentLength, readTransferCodings, trimWhiteSpace } from "./response-framing.ts";
 
-/** A response head on its way from HTTP to CGI: what {@link translateResponseHead} says of it. */
+/** Result of {@link translateResponseHead}. */
 export interface ResponseHead {
-  /** Where the head ends in the text given, the empty line included. */
+  /** Index in the given text after the empty line of the head. */
   end: number;
   /**
-   * The CGI head, the empty line included; "" for a 1xx head, which no front end can take; undefined where
-   * nothing but the first nine characters has to change: `HTTP/1.1 ` to `Status: `.
+   * The CGI head with its empty line; "" for a 1xx head, which web servers cannot forward; undefined if only the first
+   * nine characters change, from `HTTP/1.1 ` to `Status: `.
    */
   text: string | undefined;
   statusCode: number;
-  /** Bytes of the body that the head announces, or -1. */
+  /** Content-Length in bytes, or -1. */
   contentLength: number;
-  /** Whether the application asked for `Transfer-Encoding: chunked`: the body comes framed. */
+  /** Whether node:http applies the chunked coding to the body. */
   isChunked: boolean;
   /** Whether there is a Location field. */
   hasLocation: boolean;
 }
 
-/** Puts `Status: ` in the place of `HTTP/1.1 `, which an HTTP response head begins with. */
+/** Replaces `HTTP/1.1 ` at the start of a response head with `Status: `. */
 export function toStatusField(text: string): string {
   return `Status: ${text.slice(9)}`;
 }
 
-/** Transfer-Encoding, where it is not `chunked` alone. */
+/** Values of Transfer-Encoding, unless it is `chunked` alone. */
 let transferEncoding = "";
-/** Content-Length, quoted, where it is no length or there are different ones. */
+/** Content-Length, quoted, if it is invalid or has different values. */
 let wrongLength = "";
-/** Fields that stand in the place of some that were dropped. */
+/** Fields that replace dropped ones. */
 let added = "";
 
-/** One for all: it is read at once, and answers are many. */
+/** Reused for all responses: callers read it at once. */
 const result: ResponseHead = {
   end: 0,
   text: "",
@@ -43,15 +43,14 @@ const result: ResponseHead = {
 /**
  * Translates the HTTP response head at the beginning of `text` into a CGI one.
  *
- * `HTTP/1.1 200 OK` becomes `Status: 200 OK`. Fields that belong to one HTTP connection are dropped, as every
- * front end has its own, and so is a `Status` field, which would be a second status. 1xx heads are dropped:
- * only lighttpd copes with them. 101 becomes 501: no front end tunnels.
+ * `HTTP/1.1 200 OK` becomes `Status: 200 OK`. Hop-by-hop fields are dropped, and so is a `Status` field, which would be
+ * a second status. 1xx heads are dropped, and 101 becomes 501, because web servers cannot forward them.
  *
- * @param text what node:http wrote: a head, and perhaps the beginning of the body
- * `Content-Length` is written as a plain number, and once; it is dropped beside `Transfer-Encoding`. Codings below
- * `chunked`, as in `gzip, chunked`, become a `Content-Encoding`.
+ * `Content-Length` is written once, as a plain number; it is dropped if there is a `Transfer-Encoding`. Codings other
+ * than `chunked`, as in `gzip, chunked`, become a `Content-Encoding`.
  *
- * @returns one object, which the next call overwrites; undefined if no head is there
+ * @param text written by node:http: a head, and perhaps the beginning of the body
+ * @returns one object, which the next call overwrites; undefined if `text` does not begin with a complete head
  * @throws TypeError (ERR_HTTP_INVALID_HEADER_VALUE) if Content-Length is no length, or two of them differ, or
  *   Transfer-Encoding cannot be taken off
  * @see RFC 3875, section 6; RFC 9110, section 7.6.1
@@ -73,7 +72,7 @@ export function translateResponseHead(text: string): ResponseHead | undefined {
     if (first === 0x0d) break; // the empty line
     const next = text.indexOf("\n", line) + 1;
     if (next === 0) return undefined;
-    // Most fields begin with none of these letters: one look at the first is all they cost.
+    // Most fields begin with another letter, so one comparison suffices for them.
     switch (first | 0x20) {
       case 0x63: // c: Connection, Content-Length
       case 0x6b: // k: Keep-Alive
@@ -107,7 +106,7 @@ export function translateResponseHead(text: string): ResponseHead | undefined {
     copied = line;
   }
   if (result.hasLocation) {
-    // HAProxy 2.6 turns any status into 302 when it meets Location after it: the status comes last here.
+    // HAProxy 2.6 changes a status that precedes Location to 302, so Status comes last.
     const kept = copied === 9 ? text.slice(fields, line) : head.slice(fields - 9) + text.slice(copied, line);
     result.text = `${kept}Status: ${text.slice(9, fields)}\r\n`;
   } else {
@@ -143,7 +142,7 @@ function isDropped(text: string, line: number): boolean {
   }
 }
 
-/** Notes the length behind a colon; returns whether the line is not to be kept as it is. */
+/** Reads the length after a colon. Returns whether the line is dropped or replaced. */
 function isReplacedLength(text: string, start: number): boolean {
   const plain = lengthOf(text, start);
   const length = plain >= 0 ? plain : readContentLength(valueAt(text, start));
@@ -171,7 +170,7 @@ function addTransferEncoding(text: string, start: number): void {
 
 function readCodings(statusCode: number): void {
   const codings = readTransferCodings(transferEncoding);
-  // A range of the bytes before their coding would be taken for one of those after it.
+  // The range of a 206 refers to the bytes before the coding; with Content-Encoding it would refer to those after it.
   if (codings === undefined || (codings.contentCoding !== "" && statusCode === 206)) {
     throw invalidValue("Transfer-Encoding", `"${transferEncoding}"`);
   }
@@ -179,14 +178,14 @@ function readCodings(statusCode: number): void {
   if (codings.contentCoding !== "") added = `Content-Encoding: ${codings.contentCoding}\r\n${added}`;
 }
 
-/** Translates a head that has Transfer-Encoding beside Content-Length, which is not valid then (RFC 9112, 6.2). */
+/** Translates a head that has both Transfer-Encoding and Content-Length: the latter is dropped (RFC 9112, 6.2). */
 function withoutLength(text: string, end: number): ResponseHead | undefined {
   const head = translateResponseHead(text.slice(0, end).replace(/\ncontent-length:[^\n]*/gi, ""));
   result.end = end;
   return head;
 }
 
-/** Class, code and words are those of node:http for values that it refuses by itself. */
+/** Class, code and message are those of node:http for invalid values. */
 function invalidValue(name: string, value: string): TypeError {
   return Object.assign(new TypeError(`Invalid value ${value} for header "${name}"`), {
     code: "ERR_HTTP_INVALID_HEADER_VALUE",
@@ -197,7 +196,7 @@ function valueAt(text: string, start: number): string {
   return trimWhiteSpace(text.slice(start, text.indexOf("\r", start)));
 }
 
-/** Whether `name`, in lower case, stands at `start`, in any case; the caller has compared the lengths. */
+/** Returns whether `name` (lower case) is at `start`, ignoring case. The caller has compared the lengths. */
 function isField(text: string, start: number, name: string): boolean {
   for (let index = 0; index < name.length; index++) {
     if ((text.charCodeAt(start + index) | 0x20) !== name.charCodeAt(index)) return false;
@@ -209,7 +208,7 @@ function digitAt(text: string, position: number): number {
   return text.charCodeAt(position) - 0x30;
 }
 
-/** The number behind a colon, or -1; digits are read one by one, as a regular expression costs more. */
+/** Returns the number after a colon, or -1. Reads single digits, because a regular expression costs more. */
 function lengthOf(text: string, start: number): number {
   let position = start;
   while (text.charCodeAt(position) === 0x20) position++;

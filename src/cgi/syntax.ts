@@ -1,6 +1,6 @@
-/** What the parts of a request may hold, as node:http's parser reads them. */
+/** Syntax of the parts of a request, as the parser of node:http accepts them. */
 
-// Four bytes of 1, of 32, of 33, of 126, of 127, and of the top bit alone.
+// Four bytes of 1, 32, 33, 126, 127 and 128 each.
 const ONES = 0x01010101;
 const BLANKS = 0x20202020;
 const PRINTABLE = 0x21212121;
@@ -11,12 +11,12 @@ const SLASH = 0x2f;
 const ASTERISK = 0x2a;
 
 /**
- * Whether a field value holds a control character other than a tab.
+ * Returns whether a field value contains a control character other than tab.
  *
- * Four bytes are looked at together, as this is done for all values of all requests: below 32 the subtraction
- * borrows into the top bit, at 127 the addition carries into it; bytes that have it set anyway are left out.
+ * Checks four bytes at a time, because it runs for every value of every request. Below 32 the subtraction borrows into
+ * the top bit, at 127 the addition carries into it; `& ~word` ignores bytes from 128 on.
  *
- * @param start of the value, with four bytes or more before it
+ * @param start of the value; at least four bytes must precede it
  */
 export function hasControlByte(bytes: DataView, start: number, end: number): boolean {
   let found = 0;
@@ -29,11 +29,11 @@ export function hasControlByte(bytes: DataView, start: number, end: number): boo
     const word = lastBytes(bytes, end, end - at);
     found |= ((word - BLANKS) | ((word & LOW_BITS) + ONES)) & ~word;
   }
-  // A tab is allowed, but rare.
+  // Tabs are allowed, but rare.
   return (found & TOP_BITS) !== 0 && hasOtherThanTab(bytes, start, end);
 }
 
-/** The last one to three bytes before `end`, filled up with harmless ones. */
+/** Returns the last one to three bytes before `end`, padded with tildes. */
 function lastBytes(bytes: DataView, end: number, count: number): number {
   return (bytes.getInt32(end - 4, true) >>> (32 - 8 * count)) | (TILDES << (8 * count));
 }
@@ -47,9 +47,9 @@ function hasOtherThanTab(bytes: DataView, start: number, end: number): boolean {
 }
 
 /**
- * Whether bytes are a request target of the usual forms: a path or an asterisk, in printable ASCII.
+ * Returns whether bytes are a request target in a common form: a path or an asterisk, in printable ASCII.
  *
- * @param start of the target, with four bytes or more before it
+ * @param start of the target; at least four bytes must precede it
  */
 export function isUsualTarget(bytes: DataView, start: number, end: number): boolean {
   if (start === end) return false;
@@ -70,13 +70,13 @@ export function isUsualTarget(bytes: DataView, start: number, end: number): bool
 /** Scheme, authority and the rest of an absolute target. */
 const ABSOLUTE_TARGET = /^[A-Za-z]+:\/\/(?:[!$-;=?A-[\]_a-z~]|@(?!@))*(?:[/?][\x21-\x7e]*)?$/;
 
-/** Whether a string is a request target: a path, an asterisk or an absolute URL; of CONNECT, a host and a port. */
+/** Returns whether a string is a request target: a path, an asterisk or an absolute URL; for CONNECT host and port. */
 export function isRequestTarget(target: string, method: string): boolean {
   if (/^[/*][\x21-\x7e]*$/.test(target) || ABSOLUTE_TARGET.test(target)) return true;
   return method === "CONNECT" && /^[\x21-\x7e]+$/.test(target);
 }
 
-/** Each byte as it stands in a path. */
+/** Each byte as written in a path. */
 const ENCODED: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
   const character = String.fromCharCode(byte);
   return /[A-Za-z0-9\-._~!$&'()*+,;=:@/]/.test(character)
@@ -84,14 +84,14 @@ const ENCODED: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
     : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
 });
 
-/** Percent-encodes a path, one character per byte, and begins it with a slash. */
+/** Percent-encodes a path with one character per byte, and prefixes a slash if it has none. */
 export function encodePath(path: string): string {
   let url = path.startsWith("/") ? "" : "/";
   for (let index = 0; index < path.length; index++) url += ENCODED[path.charCodeAt(index)]!;
   return url;
 }
 
-/** Whether a string is a length: at most 15 digits, exact as a number, and more than any disk holds. */
+/** Returns whether a string is a length: up to 15 digits, which a number represents exactly. */
 export function isLength(value: string): boolean {
   if (value.length === 0 || value.length > 15) return false;
   for (let index = 0; index < value.length; index++) {

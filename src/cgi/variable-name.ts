@@ -1,7 +1,14 @@
+/**
+ * Finds out what the name of a meta-variable means, without creating a string for it.
+ *
+ * There are two tables. Known names are added to the first one when the module is loaded, in chains, and stay. Other
+ * names are added to the second one when they arrive. It has two places per hash, and a new name replaces the older of
+ * the two, so clients that invent names evict each other's, and memory is bounded by the size of the table.
+ */
 import { isForwarded } from "./forwarded.ts";
 import { DROPPED, FIRST_WINS, KNOWN_FIELDS, KNOWN_VARIABLES, ONCE } from "./known-names.ts";
 
-/** The variables that a request's head is made from, other than header fields. */
+/** Kinds of meta-variables. */
 export const Variable = {
   IGNORED: 0,
   HEADER: 1,
@@ -21,44 +28,44 @@ export const Variable = {
   UNENCODED_URL: 15,
   SERVER_SOFTWARE: 16,
   TRANSFER_ENCODING: 17,
-  /** A header field that is none if it is empty. */
+  /** A header field that is ignored if it is empty. */
   FILLED_HEADER: 18,
-  /** A header field that `forwarded` decides on. */
+  /** A header field that the option `forwarded` applies to. */
   FORWARDED: 19,
-  /** A header field whose name is no token. */
+  /** A header field whose name is not a token. */
   INVALID: 20,
-  /** A name that is too long to be remembered: {@link readLongName} tells what it is. */
+  /** A name that is too long for the table: {@link readLongName} reads it. */
   LONG: 21,
 } as const;
 
-/** How a repeated field is treated: as node:http does it; ONCE is FIRST_WINS also with `joinDuplicateHeaders`. */
+/** How node:http treats a repeated field. ONCE is FIRST_WINS even with `joinDuplicateHeaders`. */
 export const Repeat = { JOIN: 0, FIRST_WINS: 1, COOKIE: 2, LIST: 3, ONCE: 4 } as const;
 
-/** A header field; names that differ in case or dashes only have one key. */
+/** A header field. Names that differ only in case, or in dashes and underscores, share one key. */
 export interface Field {
-  /** Name as a browser would write it: `Accept-Encoding`. */
+  /** The name as usually written: `Accept-Encoding`. */
   readonly raw: string;
-  /** Name in lower case. */
+  /** The name in lower case. */
   readonly key: string;
   readonly repeat: number;
-  /** Its first six letters as a number: orders most names without a look at their text. */
+  /** The first six letters as a number, which is enough to sort most names. */
   readonly rank: number;
-  /** Is one object for all requests; of other fields there may be several, within one request too. */
+  /** Whether this is the only object for the field. Other fields can have several objects, even in one request. */
   readonly isKnown: boolean;
-  /** Serial number of the last request that had this field, if it is known: tells repeated fields without a look-up. */
+  /** Serial number of the last request with this field, if it is known; detects repeated fields without a look-up. */
   seen: number;
 }
 
-/** A meta-variable's name: what it means is found out once, not per request. */
+/** The name of a meta-variable, and what it means. Cached across requests. */
 export interface VariableName {
   readonly variable: number;
   readonly field: Field;
   readonly length: number;
-  /** Where its bytes stand in `words`, four to a number, as far as they fill one. */
+  /** Index of its bytes in `words`, four bytes to a number; the last one to three bytes are left out. */
   readonly offset: number;
-  /** Its last four bytes, which may overlap with those in `words`. */
+  /** Its last four bytes, which can overlap with those in `words`. */
   readonly lastWord: number;
-  /** Another name of the same hash. */
+  /** The next name with the same hash. */
   readonly next: VariableName | undefined;
 }
 
@@ -72,33 +79,30 @@ const NO_NAME: VariableName = {
   next: undefined,
 };
 const LONG_NAME: VariableName = { ...NO_NAME, variable: Variable.LONG };
-/** What a field name may hold (RFC 9110, 5.6.2), as node:http's parser has it. */
+/** Syntax of a field name (RFC 9110, 5.6.2). */
 const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
 
-// Two tables. The usual names are put into the first one when the module is loaded, in chains, and stay. What
-// else comes is learnt in the second one, where a hash has two places and a new name takes the place of the
-// older: clients who invent names push out one another's, and their memory is bounded by the table's.
 const TABLE_LENGTH = 2048;
-/** Leaves as many bits of a hash as an index into the table has. */
+/** Reduces a hash to an index of the table. */
 const HASH_SHIFT = Math.clz32(TABLE_LENGTH - 1);
 const LEARNT_PLACES = 512;
-/** Longer names are read anew each time. */
+/** Longer names are not cached. */
 const MAX_LEARNT_LENGTH = 256;
 const LEARNT_WORDS = MAX_LEARNT_LENGTH / 4;
 const known: (VariableName | undefined)[] = new Array(TABLE_LENGTH).fill(undefined);
 const learnt: (VariableName | undefined)[] = new Array(LEARNT_PLACES).fill(undefined);
-/** Which place of two was taken last. */
+/** Which of two places was replaced last. */
 const newest: Uint8Array = new Uint8Array(LEARNT_PLACES);
 const knownFields = new Map<string, Field>();
-/** What comes last is found first in its chain, and lies closest to the others: the variables are in every request. */
+/** Variables come last, because the last name is the first of its chain, and every request has them. */
 const knownNames: readonly string[] = [
   ...KNOWN_FIELDS.toReversed().map((key) => `HTTP_${key.toUpperCase().replaceAll("-", "_")}`),
   ...KNOWN_VARIABLES.toReversed(),
 ];
 /**
- * The bytes of all names: each place in the second table has its own part of it, 128 KiB in all; the strings and
- * objects of the names there take 1 KiB each at most. In one array they are a third of the memory that a look-up
- * touches otherwise: 0.3 µs of a request when the processor's cache is cold, measured.
+ * The bytes of all names. Each place of the second table has a fixed part of it, 128 KiB in total; the strings and
+ * objects of a name there take up to 1 KiB. One array instead of one per name reduces the memory that a look-up touches
+ * to a third: 0.3 µs per request with a cold processor cache, measured.
  */
 const words: Int32Array = new Int32Array(
   LEARNT_PLACES * LEARNT_WORDS + knownNames.reduce((sum, { length }) => sum + (length >> 2), 0),
@@ -119,13 +123,12 @@ function hashOf(lastWord: number, middleWord: number, length: number): number {
 }
 
 /**
- * Finds the name that lies in `bytes` from `start` to `end`, without making a string of it.
- *
- * Bytes are compared four at a time, as this is done for every pair of every request.
+ * Finds the name in `bytes` from `start` to `end`. Compares four bytes at a time, because it runs for every pair of
+ * every request.
  */
 export function findName(bytes: DataView, start: number, end: number): VariableName {
   const length = end - start;
-  if (length < 4) return NO_NAME; // HTTPS and HTTP_X are the shortest that mean anything
+  if (length < 4) return NO_NAME; // HTTPS is the shortest name with a meaning
   const lastWord = bytes.getInt32(end - 4);
   const hash = hashOf(lastWord, bytes.getInt32(start + (length >> 1) - 2), length);
   for (let name = known[hash]; name !== undefined; name = name.next) {
@@ -134,7 +137,7 @@ export function findName(bytes: DataView, start: number, end: number): VariableN
   return learn(bytes, start, length, hash);
 }
 
-/** As {@link findName}, but finds the names only that are known from the start. */
+/** Like {@link findName}, but finds known names only. */
 export function findKnownName(bytes: DataView, start: number, end: number): VariableName {
   const length = end - start;
   if (length < 4) return NO_NAME;
@@ -146,12 +149,12 @@ export function findKnownName(bytes: DataView, start: number, end: number): Vari
   return NO_NAME;
 }
 
-/** Finds out what a name of {@link Variable.LONG} means, in a time that grows with its length. */
+/** Finds out what a name of {@link Variable.LONG} means, in time linear in its length. */
 export function readLongName(bytes: DataView, start: number, end: number): VariableName {
   return describe(bytes, start, end - start, -1, false, undefined);
 }
 
-/** Finds a name in the second table, or puts it there. */
+/** Finds a name in the second table, or adds it. */
 function learn(bytes: DataView, start: number, length: number, hash: number): VariableName {
   if (length > MAX_LEARNT_LENGTH) return LONG_NAME;
   const lastWord = bytes.getInt32(start + length - 4);
@@ -176,7 +179,7 @@ function isRest(name: VariableName, bytes: DataView, start: number, length: numb
   return true;
 }
 
-/** @param offset where its bytes may be kept in `words`; negative if they are not */
+/** @param offset index in `words` for the bytes of the name; negative if it is not cached */
 function describe(
   bytes: DataView,
   start: number,
@@ -194,7 +197,7 @@ function describe(
     return { variable, field, length, offset, lastWord, next };
   };
   if (text === "HTTP_TRANSFER_ENCODING") return name(Variable.TRANSFER_ENCODING, NO_FIELD);
-  // Empty from Caddy and nginx: Host of an HTTP/1.0 request without it, and the type of a request without body.
+  // Some web servers send empty values for missing fields.
   if (text === "HTTP_HOST") return name(Variable.FILLED_HEADER, fieldOf("host", isKnown));
   if (text === "CONTENT_TYPE") return name(Variable.FILLED_HEADER, fieldOf("content-type", isKnown));
   if (text === "CONTENT_LENGTH") return name(Variable.CONTENT_LENGTH, fieldOf("content-length", isKnown));
@@ -217,7 +220,7 @@ function fieldOf(key: string, isKnown: boolean): Field {
   return field;
 }
 
-/** How a field is treated that comes twice, by its name in lower case. */
+/** Returns how a repeated field is treated. `key` is its name in lower case. */
 export function repeatOf(key: string): number {
   if (key === "cookie") return Repeat.COOKIE;
   if (key === "set-cookie") return Repeat.LIST;
