@@ -12,7 +12,7 @@ const LANES = 16;
 
 /** Recordings in which a body stops in the middle, or is aborted. */
 const truncated = (fixture: Fixture): boolean => /abort-upload$/.test(fixture.name);
-/** HAProxy began a request and closed without a word: its own answer was 500. */
+/** HAProxy began a request and closed without a word: its own response was 500. */
 const beginOnly = ["haproxy/nul-path", "haproxy/options-star"];
 /** A chunked upload that did not fit: HAProxy asked for values and closed. */
 const empty = ["haproxy/getvalues--post-chunked200k", "haproxy/mpxs--post-chunked200k"];
@@ -24,7 +24,7 @@ const holdsUTF8 = ({ params }: CapturedRequest): boolean =>
 /** Requests that end before their body does, by REMOTE_PORT. */
 const aborted: { method: string | undefined; remotePort: number | undefined; bodyLength: number }[] = [];
 
-/** Tells in a field of the answer what it has seen: answers to HEAD have no body. */
+/** Tells in a field of the response what it has seen: answers to HEAD have no body. */
 async function tell(req: IncomingMessage, res: ServerResponse): Promise<void> {
   const { method, url, httpVersion, headers, socket } = req;
   const { remoteAddress, remotePort } = socket;
@@ -69,7 +69,7 @@ after(() => {
 
 async function check(fixture: Fixture, split: Split, index: number): Promise<void> {
   const what = `${fixture.name}, ${split}`;
-  const { answers, values } = await replay(port, fixture, split, index);
+  const { answers: responses, values } = await replay(port, fixture, split, index);
   if (fixture.bytes[1] === GET_VALUES) {
     assert.equal(values.length, 1, `${what}: answers to FCGI_GET_VALUES`);
     const names = readPairs(values[0]!)?.map(([name]) => name);
@@ -78,20 +78,20 @@ async function check(fixture: Fixture, split: Split, index: number): Promise<voi
     assert.equal(values.length, 0, what);
   }
   if (truncated(fixture) || beginOnly.includes(fixture.name) || empty.includes(fixture.name)) {
-    const withAnswer = answers.filter(({ stdout }) => stdout.length > 0);
-    assert.deepEqual(withAnswer, [], `${what}: an answer to half a request`);
+    const withAnswer = responses.filter(({ stdout }) => stdout.length > 0);
+    assert.deepEqual(withAnswer, [], `${what}: a response to half a request`);
     return;
   }
-  assert.equal(answers.length, fixture.requests.length, `${what}: answers`);
+  assert.equal(responses.length, fixture.requests.length, `${what}: answers`);
   const wanted = [...fixture.requests];
-  for (const { id, stdout } of answers) {
+  for (const { id, stdout } of responses) {
     const place = wanted.findIndex(({ requestId }) => requestId === id);
     const [request] = wanted.splice(place, 1);
-    assert.ok(place >= 0 && request, `${what}: an answer under id ${id}`);
+    assert.ok(place >= 0 && request, `${what}: a response under id ${id}`);
     const head = stdout.toString("latin1");
     const method = request.params.find(([name]) => name === "REQUEST_METHOD")?.[1];
     if (method === undefined) {
-      // nginx/noparams: the answer names the cause.
+      // nginx/noparams: the response names the cause.
       assert.match(head, /^Status: 500 .*fastcgi_params/s, what);
     } else if (method === "FOO" || holdsUTF8(request)) {
       assert.match(head, /^Status: 400 /, what);

@@ -137,38 +137,38 @@ for (const [framework, start] of frameworks) {
     const get = (path: string, init: RequestInit = {}) => fetch(running.origin + path, init);
 
     test("sees method, URL, address, protocol and host without trust proxy", async () => {
-      const answer = await get("/a%2Fb?c=1", { headers: { "X-Forwarded-For": "6.6.6.6" } });
-      assert.equal(answer.headers.get("x-framework"), framework);
-      assert.deepEqual(await answer.json(), seen("GET", "/a%2Fb?c=1", "127.0.0.1", "http", "127.0.0.1"));
+      const response = await get("/a%2Fb?c=1", { headers: { "X-Forwarded-For": "6.6.6.6" } });
+      assert.equal(response.headers.get("x-framework"), framework);
+      assert.deepEqual(await response.json(), seen("GET", "/a%2Fb?c=1", "127.0.0.1", "http", "127.0.0.1"));
     });
 
     test("reads a body with Content-Length", async () => {
-      const answer = await get("/body", { method: "POST", body: "x".repeat(300_000) });
-      const { length } = (await answer.json()) as { length: number };
+      const response = await get("/body", { method: "POST", body: "x".repeat(300_000) });
+      const { length } = (await response.json()) as { length: number };
       assert.equal(length, 300_000);
     });
 
     test("reads a chunked body", async () => {
       const body = ReadableStream.from(["one", "two"].map((part) => Buffer.from(part)));
       const init = { method: "POST", body, duplex: "half", headers: { "Content-Type": "text/plain" } };
-      const answer = await get("/body", init as RequestInit);
-      const { length } = (await answer.json()) as { length: number };
+      const response = await get("/body", init as RequestInit);
+      const { length } = (await response.json()) as { length: number };
       assert.equal(length, 6);
     });
 
     test("sends several cookies", async () => {
-      const answer = await get("/cookies", { headers: { Cookie: "c=3" } });
+      const response = await get("/cookies", { headers: { Cookie: "c=3" } });
       assert.deepEqual(
-        answer.headers.getSetCookie().map((cookie) => cookie.slice(0, 3)),
+        response.headers.getSetCookie().map((cookie) => cookie.slice(0, 3)),
         ["a=1", "b=2"],
       );
-      assert.deepEqual(await answer.json(), { c: "3" });
+      assert.deepEqual(await response.json(), { c: "3" });
     });
 
     test("redirects", async () => {
-      const answer = await get("/redirect", { redirect: "manual" });
-      assert.equal(answer.status, 302);
-      assert.equal(answer.headers.get("location"), "/elsewhere");
+      const response = await get("/redirect", { redirect: "manual" });
+      assert.equal(response.status, 302);
+      assert.equal(response.headers.get("location"), "/elsewhere");
     });
 
     test("streams", async () => {
@@ -188,9 +188,9 @@ for (const [framework, start] of frameworks) {
 
     test("answers 50 requests at a time", async () => {
       const urls = Array.from({ length: 50 }, (_, index) => `/page/${index}`);
-      const answers = await Promise.all(urls.map(async (url) => (await get(url)).json()));
+      const responses = await Promise.all(urls.map(async (url) => (await get(url)).json()));
       assert.deepEqual(
-        answers.map((answer) => (answer as { url: string }).url),
+        responses.map((response) => (response as { url: string }).url),
         urls,
       );
     });

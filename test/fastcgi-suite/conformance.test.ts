@@ -73,7 +73,7 @@ describe("the suite itself", () => {
     );
   });
 
-  test("finds fault with wrong answers, and counts them", async () => {
+  test("finds fault with wrong responses, and counts them", async () => {
     const results = await run(target("wrong"), { only: "5.3/whole-body" });
     assert.deepEqual(
       results.map(({ id, outcome }) => [id, outcome]),

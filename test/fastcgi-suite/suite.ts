@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type Address, type Answer, Failure, Link, NotApplicable } from "../support/link.ts";
+import { type Address, Failure, Link, NotApplicable, type ReceivedResponse } from "../support/link.ts";
 import * as wire from "../support/wire.ts";
 
 /** An application under test. */
@@ -130,33 +130,33 @@ export class Bench {
     return Buffer.concat([this.head(id, path, options), wire.requestBody(id, bytes)]);
   }
 
-  /** Sends a whole request on `link` and takes its answer. */
-  async ask(link: Link, id: number, path: string, options: RequestOptions = {}): Promise<Answer> {
+  /** Sends a whole request on `link` and takes its response. */
+  async ask(link: Link, id: number, path: string, options: RequestOptions = {}): Promise<ReceivedResponse> {
     link.send(this.request(id, path, options));
-    return this.expressible(await link.answer(id));
+    return this.expressible(await link.response(id));
   }
 
   /** Sends a whole request on a connection of its own. */
-  async get(path: string, options: RequestOptions = {}): Promise<Answer> {
+  async get(path: string, options: RequestOptions = {}): Promise<ReceivedResponse> {
     return this.ask(await this.open(), 1, path, { flags: 0, ...options });
   }
 
   /** The contract: an application says 501 where its platform has no means for what the path asks. */
-  expressible(answer: Answer): Answer {
-    if (answer.status === 501) throw new NotApplicable("the contract application cannot express it");
-    return answer;
+  expressible(response: ReceivedResponse): ReceivedResponse {
+    if (response.status === 501) throw new NotApplicable("the contract application cannot express it");
+    return response;
   }
 
   /** Makes sure that request `id` was answered as the contract says, by the token sent. */
-  served(answer: Answer, token: string): void {
-    same(answer.protocolStatus, 0, "protocolStatus");
+  served(response: ReceivedResponse, token: string): void {
+    same(response.protocolStatus, 0, "protocolStatus");
     check(
-      answer.text.includes(`CONF_TOKEN=${hex(token)}\n`),
+      response.text.includes(`CONF_TOKEN=${hex(token)}\n`),
       `answer of the request with the token ${token}`,
     );
   }
 
-  /** A request whose answer names `token`. */
+  /** A request whose response names `token`. */
   tokenRequest(id: number, token: string, options: RequestOptions = {}): Buffer {
     return this.request(id, "/params", {
       ...options,
@@ -165,11 +165,16 @@ export class Bench {
   }
 
   /** Sends a request with `token` on `link` and makes sure that it is answered. */
-  async servesOn(link: Link, id: number, token: string, options: RequestOptions = {}): Promise<Answer> {
+  async servesOn(
+    link: Link,
+    id: number,
+    token: string,
+    options: RequestOptions = {},
+  ): Promise<ReceivedResponse> {
     link.send(this.tokenRequest(id, token, options));
-    const answer = await link.answer(id);
-    this.served(answer, token);
-    return answer;
+    const response = await link.response(id);
+    this.served(response, token);
+    return response;
   }
 
   /** Makes sure that the application serves a request on a connection of its own. */
@@ -193,7 +198,7 @@ export class Bench {
     return this.nextValues(link);
   }
 
-  /** Takes the next FCGI_GET_VALUES_RESULT that has content, or an empty one if that was the only answer. */
+  /** Takes the next FCGI_GET_VALUES_RESULT that has content, or an empty one if that was the only response. */
   async nextValues(link: Link): Promise<[string, string][]> {
     const isResult = (r: wire.Received) => r.type === wire.GET_VALUES_RESULT && r.id === 0;
     await link.until("GET_VALUES_RESULT", () => link.records.some(isResult));

@@ -98,7 +98,7 @@ describe("HTTP on a FastCGI port", () => {
     const { open, server } = await startServer(t, {}, (_req, res) => void res.end("hello"));
     const link = await open();
     link.send(request(1));
-    await link.answer(1);
+    await link.response(1);
     const heard = once(server, "clientError");
     link.send(Buffer.from("GET / HTTP/1.1\r\n\r\n"));
     assert.equal((await heard)[0].code, "ERR_FCGI_PROTOCOL");
@@ -110,7 +110,7 @@ describe("HTTP on a FastCGI port", () => {
     const link = await open();
     await exchange(port, "GET / HTTP/1.1\r\n\r\n");
     link.send(request(1));
-    assert.equal((await link.answer(1)).text, "hello");
+    assert.equal((await link.response(1)).text, "hello");
   });
 });
 

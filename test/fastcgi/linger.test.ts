@@ -67,7 +67,7 @@ async function answerEarly(
   const { link, socket } = await connect(t, started);
   const params = [["CONTENT_LENGTH", String(length)]] as const;
   link.send(head(1, { method: "POST", keepConn: false, params }));
-  await link.answer(1);
+  await link.response(1);
   return { link, socket };
 }
 
@@ -148,7 +148,7 @@ test("STDIN that an application reads after its response is limited by neither l
   const { link, socket } = await connect(t, started);
   const params = [["CONTENT_LENGTH", "60001"]] as const;
   link.send(head(1, { method: "POST", keepConn: false, params }), wire.record(wire.STDIN, 1, "x"));
-  assert.equal((await link.answer(1)).text, "accepted");
+  assert.equal((await link.response(1)).text, "accepted");
   let sent = 0;
   for await (const _ of setInterval(5)) {
     assert.equal(socket.destroyed, false, `cut off after ${sent} pieces`);

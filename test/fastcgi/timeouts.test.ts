@@ -45,7 +45,7 @@ describe("time-outs destroy the connection with ERR_FCGI_TIMEOUT", () => {
     );
     const link = await open();
     link.send(request(1));
-    await link.answer(1);
+    await link.response(1);
     const code = clientErrorCode(server);
     link.send(wire.begin(2, 1).subarray(0, 10));
     assert.equal(await code, "ERR_FCGI_TIMEOUT");
@@ -61,9 +61,9 @@ describe("time-outs destroy the connection with ERR_FCGI_TIMEOUT", () => {
     });
     const link = await open();
     link.send(request(1, { url: "/wait" }), head(2, { method: "POST", body: "body" }));
-    assert.equal((await link.answer(2)).appStatus, 1);
+    assert.equal((await link.response(2)).appStatus, 1);
     finish();
-    assert.equal((await link.answer(1)).text, "waited");
+    assert.equal((await link.response(1)).text, "waited");
   });
 });
 
@@ -72,13 +72,13 @@ describe("kept connections", () => {
     const { open, server } = await startServer(t, OFTEN, (_req, res) => void res.end("hello"));
     const [link, other] = [await open(), await open()];
     link.send(request(1));
-    await link.answer(1);
+    await link.response(1);
     assert.equal(server.keepAliveTimeout, 0);
     server.keepAliveTimeout = 40;
     await link.closed();
     server.keepAliveTimeout = 0;
     other.send(request(1));
-    assert.equal((await other.answer(1)).status, 200);
+    assert.equal((await other.response(1)).status, 200);
     assert.equal(other.isClosed, false);
   });
 
@@ -90,7 +90,7 @@ describe("kept connections", () => {
     );
     const link = await open();
     link.send(head(1, { method: "POST", body: "never sent", keepConn: false }));
-    assert.equal((await link.answer(1)).text, "early");
+    assert.equal((await link.response(1)).text, "early");
     await link.closed();
   });
 });
@@ -116,7 +116,7 @@ describe("setTimeout as in node:http", () => {
       const link = await open();
       // As in node:http, `req` emits `timeout` only while its body is incomplete.
       link.send(head(1, { method: "POST", body: "to come" }));
-      assert.equal((await link.answer(1)).text, "late");
+      assert.equal((await link.response(1)).text, "late");
       assert.deepEqual(heard, [who]);
     });
   }

@@ -37,7 +37,7 @@ const UNFRAMED: ReadonlySet<Plan> = new Set(["garbage", "lying header"]);
 
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** The body of a whole answer to a request. */
+/** The body of a whole response to a request. */
 export function bodyOf(token: string, count: number): string {
   return `[${token}]`.repeat(count);
 }
@@ -199,7 +199,7 @@ class HostileConnection {
       ["__proto__", "1"],
     ]);
     const unknown = wire.record(wire.UNKNOWN_TYPE, 0, Buffer.from([wire.GET_VALUES, 0, 0, 0, 0, 0, 0, 0]));
-    const answer = this.#random.pick<Buffer | undefined>([
+    const response = this.#random.pick<Buffer | undefined>([
       wire.record(wire.GET_VALUES_RESULT, 0, valid),
       wire.record(wire.GET_VALUES_RESULT, 0, odd),
       wire.record(wire.GET_VALUES_RESULT, 0, Buffer.of(255, 255, 255)),
@@ -208,8 +208,8 @@ class HostileConnection {
       this.#random.bytes(20),
       undefined,
     ]);
-    if (answer === undefined) this.#socket.destroy();
-    else this.#write(answer);
+    if (response === undefined) this.#socket.destroy();
+    else this.#write(response);
   }
 
   async #answer(id: number, request: Received, plan: Plan): Promise<void> {
@@ -296,7 +296,7 @@ class HostileConnection {
     this.#write(this.#stdout(id, bodyOf(token, 2)));
   }
 
-  /** Sends a whole answer, cut anywhere. */
+  /** Sends a whole response, cut anywhere. */
   async #answerWhole(id: number, request: Received, text: string): Promise<void> {
     const random = this.#random;
     if (random.chance(0.3)) this.#write(wire.record(wire.STDERR, id, "a word aside"));

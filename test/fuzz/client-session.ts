@@ -12,7 +12,7 @@ const PATIENCE_MS = 10_000;
 interface Asked {
   readonly token: string;
   readonly count: number;
-  /** Whether the caller wants the whole answer. */
+  /** Whether the caller wants the whole response. */
   readonly isPlain: boolean;
   outcome?: string;
 }
@@ -106,7 +106,7 @@ function makeBody(random: Random): RequestBody | undefined {
   }
 }
 
-/** Makes one request and reads its answer in some way. */
+/** Makes one request and reads its response in some way. */
 async function ask(
   client: FastCGIClient,
   asked: Asked,

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { fuzzClient } from "./client-fuzzer.ts";
 import { fuzzGateway } from "./gateway-fuzzer.ts";
 
-test("the client settles everything with a hostile application, and mistakes no answer for another", async () => {
+test("the client settles everything with a hostile application, and mistakes no response for another", async () => {
   const { inputs, findings } = await fuzzClient(1, 0, 2000, 60);
   assert.deepEqual(findings, []);
   assert.equal(inputs, 2000);

@@ -9,7 +9,7 @@ const PATIENCE_MS = 10_000;
 const UNREAD_MS = 30;
 
 /**
- * Plays one input on a connection of its own; what is wrong with the answer, or undefined.
+ * Plays one input on a connection of its own; what is wrong with the response, or undefined.
  *
  * @param onConnect is told the local port
  */
@@ -62,7 +62,7 @@ export function play(
   });
 }
 
-/** Looks for what no answer may contain, whatever was asked. */
+/** Looks for what no response may contain, whatever was asked. */
 class AnswerChecker {
   problem: string | undefined;
   readonly #reader = new wire.Reader();
@@ -86,7 +86,7 @@ class AnswerChecker {
     }
   }
 
-  /** What is missing at the end of the answers to a valid input. */
+  /** What is missing at the end of the responses to a valid input. */
   get finalProblem(): string | undefined {
     if (this.#ended === this.#begun) return undefined;
     return `${this.#begun} requests, ${this.#ended} answers`;
@@ -94,7 +94,7 @@ class AnswerChecker {
 
   #check(record: wire.Received): string | undefined {
     const { type, id, content } = record;
-    if (record.version === 0 && !this.#isValid) return undefined; // tells that an answer is broken
+    if (record.version === 0 && !this.#isValid) return undefined; // tells that a response is broken
     if (record.version !== 1) return `version ${record.version}`;
     if (record.padding.some((byte) => byte !== 0)) return "padding that is not zero";
     switch (type) {
@@ -113,7 +113,7 @@ class AnswerChecker {
         this.#stdout.delete(id);
         this.#ended++;
         if (content.length !== 8) return "END_REQUEST of a wrong length";
-        return this.#ended > this.#begun ? "more answers than requests" : undefined;
+        return this.#ended > this.#begun ? "more responses than requests" : undefined;
       case wire.GET_VALUES_RESULT:
         return id === 0 && wire.readPairs(content) !== undefined ? undefined : "GET_VALUES_RESULT is broken";
       case wire.UNKNOWN_TYPE:

@@ -61,7 +61,7 @@ function makeInput(seed: number, index: number): HTTPInput {
   };
 }
 
-/** What a client sees: one value for each way in which an answer can differ. */
+/** What a client sees: one value for each way in which a response can differ. */
 interface Seen {
   readonly status: string;
   readonly fields: string;

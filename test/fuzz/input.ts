@@ -9,7 +9,7 @@ export interface Input {
   readonly cuts: readonly number[];
   /** With `stay` it is the server that has to end. */
   readonly ending: "fin" | "reset" | "leave" | "stay";
-  /** Whether nothing was mutated: the answer must then be whole. */
+  /** Whether nothing was mutated: the response must then be whole. */
   readonly isValid: boolean;
   /** Whether responses are left unread until the server takes no more, or all is sent. */
   readonly isUnread?: boolean;

@@ -5,7 +5,7 @@ import { connect as connectTLS } from "node:tls";
 import type { Address } from "./target.ts";
 
 /** A response as it came over the wire. */
-export interface Answer {
+export interface HTTPResponse {
   readonly httpVersion: string;
   readonly statusCode: number;
   readonly statusMessage: string;
@@ -14,20 +14,20 @@ export interface Answer {
   /** The status codes of the 1xx responses before it. */
   readonly informational: readonly number[];
   readonly body: Buffer;
-  /** Whether the framing says that this is the whole answer. */
+  /** Whether the framing says that this is the whole response. */
   readonly complete: boolean;
 }
 
 /** The head of a response. */
-export type AnswerHead = Omit<Answer, "body" | "complete">;
+export type HTTPResponseHead = Omit<HTTPResponse, "body" | "complete">;
 
 /** Gives the values of a response field. */
-export function values(answer: AnswerHead, name: string): string[] {
+export function values(answer: HTTPResponseHead, name: string): string[] {
   return answer.fields.filter(([key]) => key.toLowerCase() === name.toLowerCase()).map(([, value]) => value);
 }
 
 /** Gives the value of a response field that is there at most once. */
-export function value(answer: AnswerHead, name: string): string | undefined {
+export function value(answer: HTTPResponseHead, name: string): string | undefined {
   const all = values(answer, name);
   assert.ok(all.length < 2, `${name} came ${all.length} times`);
   return all[0];
@@ -93,7 +93,7 @@ export class Connection {
   }
 
   /** Reads a response to a request of that method. */
-  async answer(method = "GET"): Promise<Answer> {
+  async response(method = "GET"): Promise<HTTPResponse> {
     const head = await this.head();
     const chunks: Buffer[] = [];
     const body = this.body(head, method);
@@ -106,7 +106,7 @@ export class Connection {
   }
 
   /** Reads up to the end of the next final response head. */
-  async head(): Promise<AnswerHead> {
+  async head(): Promise<HTTPResponseHead> {
     const informational: number[] = [];
     for (;;) {
       const text = await this.#readUntil("\r\n\r\n");
@@ -142,7 +142,7 @@ export class Connection {
   }
 
   /** Yields the body as it comes, and returns whether it came to its end. */
-  async *body(head: AnswerHead, method = "GET"): AsyncGenerator<Buffer, boolean> {
+  async *body(head: HTTPResponseHead, method = "GET"): AsyncGenerator<Buffer, boolean> {
     if (method === "HEAD" || head.statusCode === 204 || head.statusCode === 304) return true;
     if (value(head, "transfer-encoding") !== undefined) {
       assert.equal(value(head, "transfer-encoding")?.toLowerCase(), "chunked");

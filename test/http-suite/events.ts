@@ -8,7 +8,7 @@ export interface Peer {
   body(bytes: Buffer): void;
   /** Says that the body is complete, where the protocol has a way to say it. */
   endBody(): void;
-  /** Stops taking in the answer, so that the application must wait. */
+  /** Stops taking in the response, so that the application must wait. */
   pause(): void;
   resume(): void;
   /** Closes the connection. */
@@ -37,7 +37,7 @@ export interface Scenario {
   readonly sent?: number;
   /** `server.setTimeout()` before the connection is made. */
   readonly timeoutMs?: number;
-  /** Whether the peer takes nothing of the answer from the start. */
+  /** Whether the peer takes nothing of the response from the start. */
   readonly paused?: true;
   /** What the application does with the socket of the `connection` event. */
   onConnection?(socket: Socket, note: (event: string) => void): void;

@@ -119,12 +119,12 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
     ownReason,
     {
       ...storesUploads,
-      expect: "pieces of an upload wait for 64 KB or its end, and the answer for the end of the upload",
+      expect: "pieces of an upload wait for 64 KB or its end, and the response for the end of the upload",
       reason: "Its FastCGI client fills whole records, and reads when it has written all",
     },
     {
       cases: [...halfAnswers, throwsAfterHead],
-      expect: "an answer without Content-Length looks whole",
+      expect: "a response without Content-Length looks whole",
       reason: "Caddy 2.6 takes a reset for the end; 2.11 does not. It answers 502 when it is still writing",
       sometimes: true,
     },
@@ -150,7 +150,7 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
     clientGone,
     {
       cases: ["endings/413-held-back"],
-      expect: "the answer comes after the upload",
+      expect: "the response comes after the upload",
       reason: "mod_proxy_fcgi sends the whole body before it reads",
     },
     {
@@ -177,8 +177,8 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
     zeroLength,
     {
       cases: [...halfAnswers, throwsAfterHead],
-      expect: "an answer without Content-Length looks whole",
-      reason: "A reset would make mod_fcgid end the whole process, so the answer just ends",
+      expect: "a response without Content-Length looks whole",
+      reason: "A reset would make mod_fcgid end the whole process, so the response just ends",
     },
   ],
   lighttpd: [
@@ -203,7 +203,7 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
     },
     {
       cases: ["fields/conditional"],
-      expect: "206 with a part of the answer",
+      expect: "206 with a part of the response",
       reason: "lighttpd serves Range itself out of a 200",
     },
     {
@@ -231,7 +231,7 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
     },
     {
       cases: [...halfAnswers, throwsAfterHead],
-      expect: "an answer without Content-Length looks whole",
+      expect: "a response without Content-Length looks whole",
       reason: "What had not gone out yet when the reset came is sent as if it were all",
       sometimes: true,
     },
@@ -306,7 +306,7 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
     headWaits,
     {
       cases: [...halfAnswers, throwsAfterHead],
-      expect: "an answer without Content-Length looks whole",
+      expect: "a response without Content-Length looks whole",
       reason: "h2o takes a reset for the end",
     },
     clientGone,

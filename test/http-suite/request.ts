@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { Echo } from "./app/echo.ts";
-import { type Answer, Connection } from "./client.ts";
+import { Connection, type HTTPResponse } from "./client.ts";
 import type { CaseContext } from "./target.ts";
 
 /** A request to send; every byte of it is under the case's control. */
@@ -64,12 +64,12 @@ export function open(t: CaseContext, tls = false): Promise<Connection> {
   return Connection.open(tls ? (t.tls ?? t) : t, t.signal, tls);
 }
 
-/** Sends a request on a connection of its own and reads the answer. */
-export async function send(t: CaseContext, request: RequestToSend): Promise<Answer> {
+/** Sends a request on a connection of its own and reads the response. */
+export async function send(t: CaseContext, request: RequestToSend): Promise<HTTPResponse> {
   const connection = await open(t, request.tls);
   try {
     await sendOn(connection, t, request, false);
-    return await connection.answer(request.method);
+    return await connection.response(request.method);
   } finally {
     connection.destroy();
   }
@@ -77,10 +77,10 @@ export async function send(t: CaseContext, request: RequestToSend): Promise<Answ
 
 /** Sends a request and gives the JSON that the application answers with. */
 export async function sendForJSON<T = unknown>(t: CaseContext, request: RequestToSend): Promise<T> {
-  const answer = await send(t, request);
-  assert.equal(answer.statusCode, 200, answer.body.toString().slice(0, 500));
-  assert.ok(answer.complete, "the answer is not complete");
-  return JSON.parse(answer.body.toString());
+  const response = await send(t, request);
+  assert.equal(response.statusCode, 200, response.body.toString().slice(0, 500));
+  assert.ok(response.complete, "the response is not complete");
+  return JSON.parse(response.body.toString());
 }
 
 /** Sends a request that the application answers with what it saw. */
@@ -117,7 +117,7 @@ export function newExchange(t: CaseContext): ExchangeHandle {
       await connection.write(
         `GET /${action}?id=${id}${query} HTTP/1.1\r\nHost: control\r\nConnection: close\r\n\r\n`,
       );
-      return JSON.parse((await connection.answer()).body.toString());
+      return JSON.parse((await connection.response()).body.toString());
     } finally {
       connection.destroy();
     }

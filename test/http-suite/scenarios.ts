@@ -5,7 +5,7 @@ const BODY = Buffer.alloc(1000, "b");
 const readAll = ({ req }: Stage) => req.resume();
 const silent = () => {};
 
-function answer({ res }: Stage): void {
+function respond({ res }: Stage): void {
   res.writeHead(200, { "Content-Type": "text/plain" });
   res.end("answer");
 }
@@ -24,12 +24,12 @@ function fill({ res, note }: Stage): void {
 
 /** Everything that can become of a request, and of who sent it. */
 export const scenarios: readonly Scenario[] = [
-  { name: "a GET is answered at once", app: answer },
+  { name: "a GET is answered at once", app: respond },
   {
     name: "a GET is answered after its end",
-    app: (stage) => stage.req.resume().on("end", () => answer(stage)),
+    app: (stage) => stage.req.resume().on("end", () => respond(stage)),
   },
-  { name: "a GET is answered in a later turn", app: (stage) => void setImmediate(answer, stage) },
+  { name: "a GET is answered in a later turn", app: (stage) => void setImmediate(respond, stage) },
   {
     name: "a GET is answered in pieces",
     app({ res }) {
@@ -41,7 +41,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
-    name: "an answer that the application has framed as chunks is sent in pieces",
+    name: "a response that the application has framed as chunks is sent in pieces",
     app({ res, note }) {
       res.setHeader("Transfer-Encoding", "chunked");
       res.write("one", () => note("written"));
@@ -53,7 +53,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
-    name: "an answer framed as chunks has trailers",
+    name: "a response framed as chunks has trailers",
     app({ res }) {
       res.writeHead(200, { "Transfer-Encoding": "chunked", Trailer: "X-Sum" });
       res.write("body");
@@ -67,7 +67,7 @@ export const scenarios: readonly Scenario[] = [
     app: ({ res }) => res.writeHead(200, { "Transfer-Encoding": "chunked" }).end("answer"),
   },
   {
-    name: "the application destroys an answer of which chunks are gathered",
+    name: "the application destroys a response of which chunks are gathered",
     app({ res, note }) {
       res.setHeader("Transfer-Encoding", "chunked");
       res.write("one", (error) => note(`write callback ${errorCode(error)}`));
@@ -76,14 +76,14 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
-    name: "the application destroys an answer in the tick of a write",
+    name: "the application destroys a response in the tick of a write",
     app({ res, note }) {
       res.write("one", (error) => note(`write callback ${errorCode(error)}`));
       res.destroy();
     },
   },
   {
-    name: "the application destroys an answer with an error in the tick of a write",
+    name: "the application destroys a response with an error in the tick of a write",
     app({ res, note }) {
       res.write("one", (error) => note(`write callback ${errorCode(error)}`));
       res.destroy(new Error("broken off"));
@@ -108,13 +108,13 @@ export const scenarios: readonly Scenario[] = [
       });
     },
   },
-  { name: "a HEAD is answered", method: "HEAD", app: answer },
+  { name: "a HEAD is answered", method: "HEAD", app: respond },
   { name: "a request is answered with 204", app: ({ res }) => res.writeHead(204).end() },
   {
     name: "a POST is answered after its body",
     method: "POST",
     length: 1000,
-    app: (stage) => stage.req.resume().on("end", () => answer(stage)),
+    app: (stage) => stage.req.resume().on("end", () => respond(stage)),
   },
   {
     name: "a POST is answered and its body not read",
@@ -122,11 +122,11 @@ export const scenarios: readonly Scenario[] = [
     length: 1000,
     // Whether the body was parsed at `finish` hangs on how its bytes came.
     ignoreState: true,
-    app: answer,
+    app: respond,
   },
   {
     name: "a POST is answered before its body is there, which comes then",
-    // node:http closes a connection for one request after the answer: the body never comes.
+    // node:http closes a connection for one request after the response: the body never comes.
     only: "kept",
     method: "POST",
     length: 1000,
@@ -136,18 +136,18 @@ export const scenarios: readonly Scenario[] = [
         stage.peer.body(BODY);
         stage.peer.endBody();
       });
-      answer(stage);
+      respond(stage);
     },
   },
   {
     name: "a POST is answered in the middle of its body, which is being read",
-    // node:http closes a connection for one request after the answer: the body never comes.
+    // node:http closes a connection for one request after the response: the body never comes.
     only: "kept",
     method: "POST",
     length: 2000,
     sent: 1000,
     app(stage) {
-      stage.req.once("data", () => answer(stage));
+      stage.req.once("data", () => respond(stage));
       stage.res.on("finish", () => {
         stage.peer.body(BODY);
         stage.peer.endBody();
@@ -155,25 +155,25 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
-    name: "the peer leaves before the answer to a GET",
+    name: "the peer leaves before the response to a GET",
     app: ({ peer }) => peer.leave(),
   },
   {
-    name: "the peer leaves before the answer to a GET that was read",
+    name: "the peer leaves before the response to a GET that was read",
     app: ({ req, peer }) => req.resume().on("end", () => peer.leave()),
   },
   {
-    name: "the peer resets before the answer to a GET",
+    name: "the peer resets before the response to a GET",
     app: ({ peer }) => peer.reset(),
   },
   {
-    name: "the peer leaves before the answer to a POST that was read",
+    name: "the peer leaves before the response to a POST that was read",
     method: "POST",
     length: 1000,
     app: ({ req, peer }) => req.resume().on("end", () => peer.leave()),
   },
   {
-    name: "the peer leaves before the answer to a POST that is not read",
+    name: "the peer leaves before the response to a POST that is not read",
     method: "POST",
     length: 1000,
     app: ({ peer }) => peer.leave(),
@@ -228,7 +228,7 @@ export const scenarios: readonly Scenario[] = [
     })),
   ),
   {
-    name: "the peer resets before the answer to a GET and a clientError listener hears it",
+    name: "the peer resets before the response to a GET and a clientError listener hears it",
     app({ server, req, peer, note }) {
       server.on("clientError", (error, socket) => {
         note(`clientError ${errorCode(error)} ${socket === req.socket} ${socket.destroyed}`);
@@ -246,7 +246,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
-    name: "the peer leaves between two parts of an answer",
+    name: "the peer leaves between two parts of a response",
     app(stage) {
       stage.res.write("half", () => stage.peer.leave());
     },
@@ -299,7 +299,7 @@ export const scenarios: readonly Scenario[] = [
     app(stage) {
       finished(stage.req, (error) => stage.note(`finished(req) ${errorCode(error)}`));
       finished(stage.res, (error) => stage.note(`finished(res) ${errorCode(error)}`));
-      stage.req.resume().on("end", () => answer(stage));
+      stage.req.resume().on("end", () => respond(stage));
     },
   },
   {
@@ -366,7 +366,7 @@ export const scenarios: readonly Scenario[] = [
   {
     name: "the application destroys the response after its end",
     app(stage) {
-      answer(stage);
+      respond(stage);
       stage.res.destroy();
     },
   },
@@ -378,7 +378,7 @@ export const scenarios: readonly Scenario[] = [
     // Over FastCGI, output leaves at the end of the tick: at `aborted` it is not finished.
     ignoreState: true,
     app(stage) {
-      answer(stage);
+      respond(stage);
       stage.req.destroy();
     },
   },
@@ -388,11 +388,11 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: "the server closes while a request is open",
-    // node:http leaves a kept connection open until it times out; ours is closed after its last answer.
+    // node:http leaves a kept connection open until it times out; ours is closed after its last response.
     only: "single",
     app(stage) {
       stage.server.close(() => stage.note("server close"));
-      setImmediate(answer, stage);
+      setImmediate(respond, stage);
     },
   },
   {
@@ -400,7 +400,7 @@ export const scenarios: readonly Scenario[] = [
     app(stage) {
       stage.res.setTimeout(50, () => {
         stage.note("timeout");
-        answer(stage);
+        respond(stage);
       });
     },
   },
@@ -409,7 +409,7 @@ export const scenarios: readonly Scenario[] = [
     app(stage) {
       stage.req.setTimeout(50, () => {
         stage.note("timeout");
-        answer(stage);
+        respond(stage);
       });
     },
   },
@@ -419,7 +419,7 @@ export const scenarios: readonly Scenario[] = [
     app(stage) {
       stage.server.on("timeout", (socket) => {
         stage.note(`server timeout ${socket === stage.req.socket}`);
-        answer(stage);
+        respond(stage);
       });
     },
   },
@@ -473,7 +473,7 @@ export const scenarios: readonly Scenario[] = [
     length: 1000,
     app(stage) {
       stage.res.writeContinue(() => stage.note("continue"));
-      stage.req.resume().on("end", () => answer(stage));
+      stage.req.resume().on("end", () => respond(stage));
     },
   },
 ];

@@ -32,10 +32,10 @@ describe("answered requests whose STDIN does not end", () => {
         const link = await open();
         for (let id = 1; id <= requests; id++) {
           link.send(unended(id));
-          if (id % 25 === 0) for (let each = id - 24; each <= id; each++) await link.answer(each);
+          if (id % 25 === 0) for (let each = id - 24; each <= id; each++) await link.response(each);
         }
         link.send(request(60_000));
-        assert.equal((await link.answer(60_000)).status, 200);
+        assert.equal((await link.response(60_000)).status, 200);
       }
       const total = connections * requests;
       // No more than maxRequestsPerConnection, which is 100 by default, and of such large ones fewer.
@@ -54,13 +54,13 @@ describe("answered requests whose STDIN does not end", () => {
     const link = await open();
     const seen = once(server, "request");
     link.send(unended(1));
-    await link.answer(1);
+    await link.response(1);
     const [req] = (await seen) as [IncomingMessage];
     // events.once() would listen for `error`, too, and reject.
     if (!req.closed) await new Promise((resolve) => req.on("close", resolve));
     assert.equal(req.complete, false);
     link.send(wire.record(wire.STDIN, 1, "late"), wire.record(wire.STDIN, 1), request(1));
-    assert.equal((await link.answer(1)).status, 200);
+    assert.equal((await link.response(1)).status, 200);
   });
 
   test("end as in node:http when it ends after all", async (t) => {
@@ -68,7 +68,7 @@ describe("answered requests whose STDIN does not end", () => {
     const link = await open();
     const seen = once(server, "request");
     link.send(unended(1));
-    await link.answer(1);
+    await link.response(1);
     const [req] = (await seen) as [IncomingMessage];
     const closed = once(req, "close");
     link.send(wire.record(wire.STDIN, 1, "0123456789"), wire.record(wire.STDIN, 1));
@@ -111,13 +111,13 @@ describe("a request whose application reads on after its response", () => {
     const { open, lengths } = await readOn(t, { maxRequests: 1 });
     const [link, other] = [await open(), await open()];
     link.send(begun(1));
-    await link.answer(1);
+    await link.response(1);
     other.send(request(1, { url: "/turn" }));
-    assert.equal((await other.answer(1)).status, 503);
+    assert.equal((await other.response(1)).status, 503);
     link.send(wire.record(wire.STDIN, 1, "123456789"), wire.record(wire.STDIN, 1));
     assert.equal(await lengths[0], 10);
     other.send(request(1, { url: "/turn" }));
-    assert.equal((await other.answer(1)).status, 200);
+    assert.equal((await other.response(1)).status, 200);
   });
 
   test("is aborted when as many others of its connection as may be open read on, too", async (t) => {
@@ -125,30 +125,30 @@ describe("a request whose application reads on after its response", () => {
     const link = await open();
     for (let id = 1; id <= 5; id++) {
       link.send(begun(id));
-      await link.answer(id);
+      await link.response(id);
     }
     assert.equal(await Promise.race(lengths), 1);
     link.send(request(6, { url: "/turn" }));
-    assert.equal((await link.answer(6)).status, 200);
+    assert.equal((await link.response(6)).status, 200);
   });
 
   test("is aborted by stdinTimeout when nothing more comes", async (t) => {
     const { open, lengths } = await readOn(t, { ...OFTEN, stdinTimeout: 30 });
     const link = await open();
     link.send(begun(1));
-    await link.answer(1);
+    await link.response(1);
     assert.equal(await lengths[0], 1);
     link.send(request(2, { url: "/turn" }));
-    assert.equal((await link.answer(2)).status, 200);
+    assert.equal((await link.response(2)).status, 200);
   });
 
   test("is not cut off by the failure of another request of its connection", async (t) => {
     const { open, lengths } = await readOn(t, {});
     const link = await open();
     link.send(begun(1));
-    await link.answer(1);
+    await link.response(1);
     link.send(request(2, { url: "/destroy" }));
-    assert.equal((await link.answer(2)).appStatus, 1);
+    assert.equal((await link.response(2)).appStatus, 1);
     link.send(wire.record(wire.STDIN, 1, "123456789"), wire.record(wire.STDIN, 1));
     assert.equal(await lengths[0], 10);
   });
@@ -157,11 +157,11 @@ describe("a request whose application reads on after its response", () => {
     const { open, lengths } = await readOn(t, {});
     const link = await open();
     link.send(begun(1));
-    await link.answer(1);
+    await link.response(1);
     link.send(wire.record(wire.ABORT_REQUEST, 1));
     assert.equal(await lengths[0], 1);
     link.send(request(1, { url: "/turn" }));
-    assert.equal((await link.answer(1)).status, 200);
+    assert.equal((await link.response(1)).status, 200);
   });
 });
 
@@ -174,11 +174,11 @@ describe("requests that wait for the first byte of a body", () => {
     const { open } = await startServer(t, options, (_req, res) => void res.end("hello"));
     const [link, other] = [await open(), await open()];
     link.send(waiting(1), waiting(2), request(9));
-    assert.equal((await link.answer(9)).status, 200);
+    assert.equal((await link.response(9)).status, 200);
     other.send(request(1));
-    assert.equal((await other.answer(1)).status, 200);
+    assert.equal((await other.response(1)).status, 200);
     link.send(wire.record(wire.STDIN, 1, "body"), wire.record(wire.STDIN, 1));
-    assert.equal((await link.answer(1)).status, 200);
+    assert.equal((await link.response(1)).status, 200);
   });
 
   test("are as many as maxRequests: the oldest is answered with 503", async (t) => {
@@ -186,11 +186,11 @@ describe("requests that wait for the first byte of a body", () => {
     const [link, other] = [await open(), await open()];
     link.send(waiting(1), waiting(2));
     other.send(waiting(1));
-    assert.equal((await link.answer(1)).status, 503);
+    assert.equal((await link.response(1)).status, 503);
     for (const one of [link, other]) {
       const id = one === link ? 2 : 1;
       one.send(wire.record(wire.STDIN, id));
-      assert.equal((await one.answer(id)).status, 200);
+      assert.equal((await one.response(id)).status, 200);
     }
   });
 
@@ -201,9 +201,9 @@ describe("requests that wait for the first byte of a body", () => {
     const link = await open();
     link.send(waiting(1), head(2), head(3));
     link.send(wire.record(wire.STDIN, 1, "body"), wire.record(wire.STDIN, 1));
-    assert.equal((await link.answer(1)).status, 503);
+    assert.equal((await link.response(1)).status, 503);
     link.send(wire.record(wire.ABORT_REQUEST, 2), waiting(1), wire.record(wire.STDIN, 1));
-    assert.equal((await link.answer(1)).status, 200);
+    assert.equal((await link.response(1)).status, 200);
   });
 
   test("wait no longer than stdinTimeout, and leave their places", async (t) => {
@@ -217,6 +217,6 @@ describe("requests that wait for the first byte of a body", () => {
     await link.closed();
     const other = await open();
     other.send(waiting(1), wire.record(wire.STDIN, 1));
-    assert.equal((await other.answer(1)).status, 200);
+    assert.equal((await other.response(1)).status, 200);
   });
 });

@@ -46,7 +46,7 @@ for (const keepConn of [true, false]) {
       // Each response on another connection shows that the server has had a turn in which it could read.
       for (let id = 1; id <= 50; id++) {
         other.send(request(id, { url: "/turn" }));
-        await other.answer(id);
+        await other.response(id);
       }
     });
     // The server takes what it may buffer, and the kernel what its socket buffers hold: some 10 MB.
@@ -54,7 +54,7 @@ for (const keepConn of [true, false]) {
     assert.ok(grown < 64 * MEBIBYTE, `${grown} bytes`);
     resume();
     link.send(wire.record(wire.STDIN, 1));
-    assert.equal((await link.answer(1, 60_000)).text, String(LENGTH));
+    assert.equal((await link.response(1, 60_000)).text, String(LENGTH));
   });
 }
 
@@ -83,7 +83,7 @@ test("a download of 200 MB that nobody reads stops at write() === false, and goe
     link.send(request(1));
     for (let id = 1; id <= 50; id++) {
       other.send(request(id, { url: "/turn" }));
-      await other.answer(id);
+      await other.response(id);
     }
   });
   assert.ok(grown < 64 * MEBIBYTE, `${grown} bytes`);
@@ -106,7 +106,7 @@ test("res.write() that returns false is followed by one drain, and writableNeedD
   });
   const link = await open();
   link.send(request(1));
-  assert.equal((await link.answer(1)).status, 200);
+  assert.equal((await link.response(1)).status, 200);
   assert.deepEqual(seen, [true, false]);
 });
 
@@ -166,8 +166,9 @@ for (const highWaterMark of [undefined, 1, 4 * MEBIBYTE]) {
       for (let id = 1; id <= 16; id++) link.send(request(id, { url: `/${length}` }));
       await allWaiting;
       link.resume();
-      const answers = Array.from({ length: 16 }, (_, index) => link.answer(index + 1));
-      for (const answer of await Promise.all(answers)) assert.equal(answer.text.length, MEBIBYTE + length);
+      const responses = Array.from({ length: 16 }, (_, index) => link.response(index + 1));
+      for (const response of await Promise.all(responses))
+        assert.equal(response.text.length, MEBIBYTE + length);
     }
   });
 }
@@ -191,7 +192,7 @@ test("a body in records of one byte that nobody reads is held back by the memory
   for (let sent = 0; sent < count; sent += 5000) link.send(records);
   for (let id = 1; id <= 50; id++) {
     other.send(request(id, { url: "/turn" }));
-    await other.answer(id);
+    await other.response(id);
   }
   assert.ok(unread !== undefined && unread.readableLength > 0);
   // Up to the high-water mark nothing is counted, and what one read brings comes on top.
@@ -212,5 +213,5 @@ test("a body is delivered in full through any number of pauses", async (t) => {
   const link = await open();
   const body = Buffer.alloc(5 * MEBIBYTE, "b");
   link.send(request(1, { method: "POST", body }));
-  assert.equal((await link.answer(1)).text, String(body.length));
+  assert.equal((await link.response(1)).text, String(body.length));
 });

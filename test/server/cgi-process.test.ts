@@ -91,7 +91,7 @@ test("reads CONTENT_LENGTH bytes and no more; a chunked body to its end; a trunc
   assert.equal(cut.code, 1);
 });
 
-test("sends a large answer whole, though the process exits after it", async () => {
+test("sends a large response whole, though the process exits after it", async () => {
   const { stdout } = await run(`serveCGI((req, res) => res.end(Buffer.alloc(3_000_000, "x")))`);
   assert.equal(stdout.split("\r\n\r\n")[1]?.length, 3_000_000);
 });

@@ -63,7 +63,7 @@ test("10,000 aborts by a record on one connection leak nothing either", async (t
   const abort = async (count: number): Promise<void> => {
     for (let round = 0; round < count; round++) {
       link.send(request(1), wire.record(wire.ABORT_REQUEST, 1));
-      await link.answer(1);
+      await link.response(1);
     }
     link.records.length = 0;
   };
@@ -87,9 +87,9 @@ test("an aborted request hears aborted and close, its signal fires, and its late
   const closed = new Promise((resolve) => req.on("close", resolve));
   const sentAt = performance.now();
   link.send(wire.record(wire.ABORT_REQUEST, 1));
-  const answer = await link.answer(1);
+  const response = await link.response(1);
   assert.ok(performance.now() - sentAt < 1000, "END_REQUEST does not wait for the handler");
-  assert.equal(answer.protocolStatus, 0);
+  assert.equal(response.protocolStatus, 0);
   await closed;
   assert.deepEqual(heard.toSorted(), ["req aborted", "req close", "req error", "res close"]);
   assert.deepEqual(
@@ -101,10 +101,10 @@ test("an aborted request hears aborted and close, its signal fires, and its late
   link.send(request(1));
   const [, next] = await once(server, "request");
   next.end("next");
-  assert.equal((await link.answer(1)).text, "next");
+  assert.equal((await link.response(1)).text, "next");
 });
 
-test("a client that ends its side after the request still gets the answer", async (t) => {
+test("a client that ends its side after the request still gets the response", async (t) => {
   const { open, server } = await startServer(t, {}, () => {});
   const link = await open();
   const begun = once(server, "request");
@@ -113,6 +113,6 @@ test("a client that ends its side after the request still gets the answer", asyn
   const [, res] = await begun;
   await new Promise(setImmediate);
   res.end("still here");
-  assert.equal((await link.answer(1)).text, "still here");
+  assert.equal((await link.response(1)).text, "still here");
   await link.closed();
 });

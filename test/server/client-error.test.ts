@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 import fastify from "fastify";
 import { FastCGIClient } from "../../src/client/index.ts";
 import { createServer, type FastCGIServerOptions } from "../../src/index.ts";
-import { type Answer, Link } from "../support/link.ts";
+import { Link, type ReceivedResponse } from "../support/link.ts";
 import { head, request } from "../support/request.ts";
 import { GET, startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
@@ -109,10 +109,10 @@ const listeners: readonly [
   ["a listener that takes its time for ever", () => {}, undefined, ""],
 ];
 
-function check(answer: Answer, expectedHead: string, body: string): void {
-  assert.equal(answer.head, expectedHead);
-  assert.equal(answer.text, body);
-  assert.deepEqual([answer.appStatus, answer.protocolStatus, answer.stderr], [0, 0, ""]);
+function check(response: ReceivedResponse, expectedHead: string, body: string): void {
+  assert.equal(response.head, expectedHead);
+  assert.equal(response.text, body);
+  assert.deepEqual([response.appStatus, response.protocolStatus, response.stderr], [0, 0, ""]);
 }
 
 for (const [faultName, fault, status, code] of faults) {
@@ -137,15 +137,15 @@ for (const [faultName, fault, status, code] of faults) {
           // With a neighbour that is open and one that comes in the same chunk that makes three slots.
           kept.send(head(1, { method: "POST", body: "body" }));
           kept.send(fault(2, true));
-          check(await kept.answer(2), expectedHead ?? ownHead, body);
+          check(await kept.response(2), expectedHead ?? ownHead, body);
           kept.send(fault(2, true), wire.record(wire.STDIN, 1, "body"), request(3));
-          assert.equal((await kept.answer(1)).text, "hello");
-          check(await kept.answer(2), expectedHead ?? ownHead, body);
-          assert.equal((await kept.answer(3)).text, "hello");
+          assert.equal((await kept.response(1)).text, "hello");
+          check(await kept.response(2), expectedHead ?? ownHead, body);
+          assert.equal((await kept.response(3)).text, "hello");
         }
         const link = await open();
         link.send(fault(1, false));
-        check(await link.answer(1), expectedHead ?? ownHead, body);
+        check(await link.response(1), expectedHead ?? ownHead, body);
         await link.closed();
         assert.deepEqual(new Set(codes), new Set(listener === undefined ? [] : [code]));
       });
@@ -161,7 +161,7 @@ test("what a listener writes in response to HEAD goes without its body", async (
   const link = await open();
   const params = Array.from({ length: 20 }, (_, index) => [`HTTP_X${index}`, "1"] as const);
   link.send(request(1, { method: "HEAD", params }));
-  check(await link.answer(1), "Status: 400 Bad Request\r\nContent-Length: 4", "");
+  check(await link.response(1), "Status: 400 Bad Request\r\nContent-Length: 4", "");
 });
 
 test("the socket tells whose request it is, calls back, and closes once", async (t) => {
@@ -178,7 +178,7 @@ test("the socket tells whose request it is, calls back, and closes once", async 
   });
   const link = await open();
   link.send(request(1, { method: "FOO", params: [["REMOTE_ADDR", "192.0.2.1"]] }));
-  check(await link.answer(1), "Status: 400 Bad Request", "");
+  check(await link.response(1), "Status: 400 Bad Request", "");
   await setImmediate();
   assert.deepEqual(events, ["192.0.2.1", true, false, false, true, "written", "ended", "close"]);
 });
@@ -188,9 +188,9 @@ test("no REQUEST_METHOD is told to clientError, but its response is the server's
   const heard = once(server, "clientError");
   const link = await open();
   link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
-  const answer = await link.answer(1);
-  assert.equal(answer.status, 500);
-  assert.match(answer.text, /include fastcgi_params/);
+  const response = await link.response(1);
+  assert.equal(response.status, 500);
+  assert.match(response.text, /include fastcgi_params/);
   const [error, socket] = await heard;
   assert.deepEqual([error.code, socket.writable], ["ERR_FCGI_PROTOCOL", false]);
 });
@@ -203,15 +203,15 @@ test("a request that is given up while a listener takes its time gives its slot 
   const [, socket] = await heard;
   // Requests that wait for a listener are limited, too.
   link.send(request(2, { method: "FOO" }));
-  assert.equal((await link.answer(2)).status, 503);
+  assert.equal((await link.response(2)).status, 503);
   const closed = once(socket, "close");
   link.send(wire.record(wire.ABORT_REQUEST, 1));
-  await link.answer(1);
+  await link.response(1);
   await closed;
   assert.equal(socket.destroyed, true);
   socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
   link.send(request(3));
-  assert.equal((await link.answer(3)).text, "hello");
+  assert.equal((await link.response(3)).text, "hello");
   assert.equal(link.records.filter(({ id, type }) => id === 1 && type === wire.STDOUT).length, 0);
 });
 
@@ -229,8 +229,8 @@ test("a listener that throws: uncaughtException hears of it, and the request is 
   for (let round = 0; round < 4; round++) {
     link.send(head(1, { method: "POST", body: "body" }));
     link.send(request(2, { method: "FOO" }), wire.record(wire.STDIN, 1, "body"), request(3));
-    check(await link.answer(2), "Status: 400 Bad Request", "");
-    for (const id of [1, 3]) assert.equal((await link.answer(id)).text, "hello");
+    check(await link.response(2), "Status: 400 Bad Request", "");
+    for (const id of [1, 3]) assert.equal((await link.response(id)).text, "hello");
   }
   link.destroy();
   assert.deepEqual((await state()).uncaught, new Array(4).fill(SECRET));

@@ -22,7 +22,7 @@ test("connection comes before each request, with the socket of the request, kept
   const link = await open();
   for (const [index, keepConn] of [true, true, false].entries()) {
     link.send(request(1, { keepConn, params: [["REMOTE_ADDR", `192.0.2.${index}`]] }));
-    await link.answer(1);
+    await link.response(1);
   }
   await link.closed();
   assert.deepEqual(
@@ -44,8 +44,8 @@ test("requests of one connection have sockets of their own, and getConnections()
   server.on("connection", (socket: Socket) => sockets.add(socket));
   const link = await open();
   link.send(request(1), request(2, { url: "/destroy" }), request(3));
-  await link.answer(2);
-  for (const id of [1, 3]) assert.equal((await link.answer(id)).text, "neighbour");
+  await link.response(2);
+  for (const id of [1, 3]) assert.equal((await link.response(id)).text, "neighbour");
   assert.equal(sockets.size, 3);
   assert.equal(await new Promise((resolve) => server.getConnections((_error, count) => resolve(count))), 1);
 });
@@ -62,8 +62,8 @@ test("a socket that a connection listener destroys has no request, and its neigh
   const link = await open();
   const params = [["REMOTE_ADDR", "192.0.2.1"]] as const;
   link.send(request(1, { url: "/first" }), request(2, { url: "/refused", params }));
-  assert.equal((await link.answer(2)).stdout.length, 0);
-  assert.equal((await link.answer(1)).text, "neighbour");
+  assert.equal((await link.response(2)).stdout.length, 0);
+  assert.equal((await link.response(1)).text, "neighbour");
   assert.deepEqual(urls, ["/first"]);
 });
 
@@ -77,8 +77,8 @@ test("a connection listener that throws fails its request alone", async (t) => {
   const failed = once(server, "requestError");
   const link = await open();
   link.send(request(1), request(2, { params: [["REMOTE_ADDR", "192.0.2.1"]] }));
-  assert.equal((await link.answer(2)).status, 500);
-  assert.equal((await link.answer(1)).text, "neighbour");
+  assert.equal((await link.response(2)).status, 500);
+  assert.equal((await link.response(1)).text, "neighbour");
   assert.equal((await failed)[0].message, "listener");
 });
 
@@ -88,8 +88,8 @@ test("a mounted application has the event, too; a request that it does not get h
   server.on("connection", () => count++);
   const link = await open();
   link.send(request(1, { url: "/app/a" }), request(2, { url: "/other" }));
-  assert.equal((await link.answer(1)).text, "mounted");
-  assert.equal((await link.answer(2)).status, 404);
+  assert.equal((await link.response(1)).text, "mounted");
+  assert.equal((await link.response(2)).status, 404);
   assert.equal(count, 1);
 });
 
@@ -109,7 +109,7 @@ test("a connection that somebody passes by emit() speaks FastCGI, whoever listen
   const requested = once(server, "request");
   link.send(request(1));
   const [req] = (await requested) as [IncomingMessage];
-  assert.equal((await link.answer(1)).text, "passed");
+  assert.equal((await link.response(1)).text, "passed");
   assert.deepEqual(seen, [req.socket]);
 });
 

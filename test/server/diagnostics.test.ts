@@ -38,7 +38,7 @@ const askHTTP: Ask = async (port) => {
 const askFastCGI: Ask = async (port) => {
   const link = await Link.open({ host: "127.0.0.1", port }, 10_000);
   link.send(encodeRequest(1, { method: "POST", url: "/path", body: "body", params: [["HTTP_HOST", "h"]] }));
-  await link.answer(1);
+  await link.response(1);
   link.destroy();
 };
 

@@ -17,7 +17,7 @@ for (const [length, keepConn, software, isHeld] of [
 ] as const) {
   const kept = keepConn ? "a kept connection" : "a connection of its own";
   const when = isHeld ? "when the upload has ended" : "at once";
-  test(`an answer of ${length} bytes to ${software} that comes before the upload on ${kept} ends ${when}`, async (t) => {
+  test(`a response of ${length} bytes to ${software} that comes before the upload on ${kept} ends ${when}`, async (t) => {
     const { open, server } = await startServer(t, {}, (_req, res) => res.end("x".repeat(length)));
     const closed = new Promise<ServerResponse>((resolve) => {
       server.on("request", (_req, res: ServerResponse) => {
@@ -27,17 +27,17 @@ for (const [length, keepConn, software, isHeld] of [
     const link = await open();
     const params = [["SERVER_SOFTWARE", software]] as const;
     link.send(head(1, { method: "POST", body: BODY, keepConn, params }));
-    // The application has the `close` of its answer either way.
+    // The application has the `close` of its response either way.
     assert.ok((await closed).writableFinished);
-    await link.until("the answer", () => link.received > length);
+    await link.until("the response", () => link.received > length);
     const isEnded = () => link.records.some(({ type }) => type === wire.END_REQUEST);
     if (isHeld) assert.ok(!isEnded());
     else await link.until("END_REQUEST", isEnded);
     link.send(wire.record(wire.STDIN, 1, Buffer.from(BODY)), wire.record(wire.STDIN, 1));
-    assert.equal((await link.answer(1)).text.length, length);
+    assert.equal((await link.response(1)).text.length, length);
     if (!keepConn) return;
     link.send(request(1));
-    assert.equal((await link.answer(1)).status, 200);
+    assert.equal((await link.response(1)).status, 200);
   });
 }
 
@@ -46,7 +46,7 @@ test("an upload to h2o that was answered early and is cut short aborts its reque
   const link = await open();
   const aborted = once(server, "request").then(([req]) => once(req, "aborted"));
   link.send(head(1, { method: "POST", body: BODY, params: H2O }));
-  await link.until("the answer", () => link.received > 0);
+  await link.until("the response", () => link.received > 0);
   link.finish();
   await aborted;
   await link.until("the end", () => link.isClosed);
@@ -67,16 +67,16 @@ for (const length of [100_000, 1_000_000]) {
       const body = Buffer.alloc(length, "x");
       const announced = isAnnounced ? { body } : {};
       link.send(head(1, { url: "/early", method: "POST", keepConn: false, params, ...announced }));
-      assert.equal((await link.answer(1)).text, "early");
+      assert.equal((await link.response(1)).text, "early");
       link.send(wire.stream(wire.STDIN, 1, body), wire.record(wire.STDIN, 1));
       // Answers on another connection show that the server has read what is there of the upload.
       const other = await open();
       for (let id = 1; id <= 20; id++) {
         other.send(request(id));
-        await other.answer(id);
+        await other.response(id);
       }
       link.send(wire.record(wire.STDIN, 2, Buffer.from("neighbour")), wire.record(wire.STDIN, 2));
-      assert.equal((await link.answer(2)).text, "neighbour");
+      assert.equal((await link.response(2)).text, "neighbour");
     });
 
     test(`a web server that leaves after an upload of ${kind} is missed at once`, async (t) => {
@@ -108,9 +108,9 @@ test("a request whose id is taken again before its upload was read does not leav
   });
   const link = await open();
   link.send(head(1, { url: "/early", method: "POST", body: "x".repeat(100_000) }));
-  assert.equal((await link.answer(1)).text, "early");
+  assert.equal((await link.response(1)).text, "early");
   const rest = wire.stream(wire.STDIN, 1, Buffer.alloc(60_000, "x"));
   // In one piece: the application has no turn in which to throw the body away.
   link.send(rest, request(1, { method: "POST", body: "second" }));
-  assert.equal((await link.answer(1)).text, "second");
+  assert.equal((await link.response(1)).text, "second");
 });

@@ -67,10 +67,10 @@ describe("bad bytes", () => {
       wire.record(wire.PARAMS, 1),
     );
     link.send(wire.record(wire.STDIN, 1));
-    assert.equal((await link.answer(1)).status, 400);
+    assert.equal((await link.response(1)).status, 400);
     assert.deepEqual(codes, ["ERR_FCGI_PROTOCOL"]);
     link.send(request(1));
-    assert.equal((await link.answer(1)).status, 200);
+    assert.equal((await link.response(1)).status, 200);
   });
 
   test("a method that node:http does not know is answered with 400", async (t) => {
@@ -78,7 +78,7 @@ describe("bad bytes", () => {
     const link = await open();
     for (const method of ["FOO", "get", "G T"]) {
       link.send(request(1, { method }));
-      assert.equal((await link.answer(1)).status, 400, method);
+      assert.equal((await link.response(1)).status, 400, method);
     }
   });
 
@@ -86,9 +86,9 @@ describe("bad bytes", () => {
     const { open } = await startServer(t, {}, hello);
     const link = await open();
     link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
-    const answer = await link.answer(1);
-    assert.equal(answer.status, 500);
-    assert.match(answer.text, /include fastcgi_params/);
+    const response = await link.response(1);
+    assert.equal(response.status, 500);
+    assert.match(response.text, /include fastcgi_params/);
   });
 });
 
@@ -110,19 +110,19 @@ describe("an application that fails", () => {
       const link = await open();
       const heard = once(server, "requestError");
       link.send(request(1, { url: "/path" }));
-      const answer = await link.answer(1);
-      assert.equal(answer.status, 500);
-      assert.equal(answer.text, "Internal Server Error\n");
-      assert.deepEqual(answer.field("set-cookie"), []);
+      const response = await link.response(1);
+      assert.equal(response.status, 500);
+      assert.equal(response.text, "Internal Server Error\n");
+      assert.deepEqual(response.field("set-cookie"), []);
       const [error, req, res] = await heard;
       assert.match(error.message, /a secret/);
       assert.deepEqual([req.url, res.req === req], ["/path", true]);
       link.send(request(1));
-      assert.equal((await link.answer(1)).status, 500);
+      assert.equal((await link.response(1)).status, 500);
     });
   }
 
-  test("throws after the head: the answer does not look complete", async (t) => {
+  test("throws after the head: the response does not look complete", async (t) => {
     const { open } = await startServer(t, {}, async (_req, res) => {
       res.write("half");
       await new Promise(setImmediate);
@@ -143,7 +143,7 @@ describe("an application that fails", () => {
     });
     const link = await open();
     link.send(request(1, { url: "/stay" }), request(2));
-    assert.equal((await link.answer(2)).appStatus, 1);
+    assert.equal((await link.response(2)).appStatus, 1);
     assert.equal(link.isClosed, false);
   });
 });

@@ -37,8 +37,8 @@ function trigger(link: Link, failure: Failure, keepConn: boolean): void {
 
 async function checkNeighbours(link: Link): Promise<void> {
   for (const id of [OPEN, NEXT]) {
-    const answer = await link.answer(id);
-    assert.deepEqual([answer.status, answer.text], [200, "hello"]);
+    const response = await link.response(id);
+    assert.deepEqual([response.status, response.text], [200, "hello"]);
   }
 }
 
@@ -48,14 +48,14 @@ async function checkOutcome(link: Link, failure: Failure, keepConn: boolean): Pr
     assert.equal(link.hasEnded(FAILING), false);
     return;
   }
-  const answer = await link.answer(FAILING);
-  assert.ok(!answer.stdout.includes(SECRET));
+  const response = await link.response(FAILING);
+  assert.ok(!response.stdout.includes(SECRET));
   if (failure.outcome === "cut") {
-    assert.equal(answer.appStatus, 1);
+    assert.equal(response.appStatus, 1);
   } else if (failure.outcome !== "none") {
-    assert.equal(answer.status, failure.outcome);
-    assert.equal(answer.text, failure.outcome === 200 ? "hello" : "Internal Server Error\n");
-    assert.deepEqual(answer.field("set-cookie"), []);
+    assert.equal(response.status, failure.outcome);
+    assert.equal(response.text, failure.outcome === 200 ? "hello" : "Internal Server Error\n");
+    assert.deepEqual(response.field("set-cookie"), []);
   }
 }
 
@@ -103,7 +103,7 @@ for (const failure of failures.filter(({ isUncaught }) => !isUncaught)) {
       }
       const link = await open();
       link.send(request(1));
-      assert.equal((await link.answer(1)).status, 200);
+      assert.equal((await link.response(1)).status, 200);
     });
   });
 }
@@ -147,7 +147,7 @@ describe("a process with an uncaughtException handler", () => {
     test(`goes on where ${failure.name} throws: no slot, connection or listener is lost`, async () => {
       const kept = await open();
       kept.send(request(1));
-      await kept.answer(1);
+      await kept.response(1);
       for (const keepConn of [true, false]) {
         const start = await settled(({ connections }) => connections === 1);
         const link = keepConn ? kept : await open();
@@ -179,7 +179,7 @@ describe("a process with an uncaughtException handler", () => {
       // All three slots are free.
       const body = { method: "POST", body: BODY };
       kept.send(head(FAILING, body), head(OPEN, body), request(NEXT));
-      assert.equal((await kept.answer(NEXT)).status, 200);
+      assert.equal((await kept.response(NEXT)).status, 200);
       kept.destroy();
       await settled(({ connections }) => connections === 0);
     });

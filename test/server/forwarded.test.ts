@@ -156,8 +156,8 @@ describe("the option forwarded", () => {
         },
       });
       const { client } = await startServer(t, server);
-      const answer = await client.request({ ...FACTS, ...FORGED }, { role: "authorizer" });
-      assert.equal((await read(answer)).status, status, forwarded);
+      const response = await client.request({ ...FACTS, ...FORGED }, { role: "authorizer" });
+      assert.equal((await read(response)).status, status, forwarded);
     }
   });
 

@@ -111,9 +111,9 @@ for (const library of Object.keys(libraries)) {
           await new Promise((resolve) => setImmediate(() => setImmediate(() => setImmediate(resolve))));
           assert.equal(link.isClosed, false);
           stage.finish(url);
-          const answer = await link.answer(1);
-          assert.match(answer.text, /finished$/);
-          assert.equal(answer.status, 200);
+          const response = await link.response(1);
+          assert.match(response.text, /finished$/);
+          assert.equal(response.status, 200);
           await Promise.all([stopped, link.closed()]);
         });
       }
@@ -123,14 +123,14 @@ for (const library of Object.keys(libraries)) {
       const stage = await Stage.start(t, library);
       const [idle, busy] = [await stage.open(), await stage.open()];
       idle.send(request(1));
-      assert.equal((await idle.answer(1)).text, "hello");
+      assert.equal((await idle.response(1)).text, "hello");
       await stage.begin(busy, ["/begun"], true);
       const stopped = stage.stop();
       // http-terminator closes the server after the last request; the others close idle connections at once.
       if (library !== "http-terminator") await idle.closed();
       assert.equal(busy.isClosed, false);
       stage.finish("/begun");
-      assert.equal((await busy.answer(1)).text, "begun, finished");
+      assert.equal((await busy.response(1)).text, "begun, finished");
       await Promise.all([stopped, idle.closed(), busy.closed()]);
     });
 
@@ -139,7 +139,7 @@ for (const library of Object.keys(libraries)) {
       const link = await stage.open();
       for (let count = 0; count < 3; count++) {
         link.send(request(1));
-        await link.answer(1);
+        await link.response(1);
       }
       await Promise.all([stage.stop(), link.closed()]);
     });
@@ -156,7 +156,7 @@ for (const library of Object.keys(libraries)) {
         [1, "begun, finished"],
       ] as const) {
         stage.finish(urls[id - 1]!);
-        assert.equal((await link.answer(id)).text, text);
+        assert.equal((await link.response(id)).text, text);
       }
       await Promise.all([stopped, link.closed()]);
     });

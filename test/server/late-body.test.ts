@@ -118,7 +118,7 @@ describe("a body that is read after its response is delivered whole", () => {
             const link = await open();
             const [begin, rest] = parts(1, first);
             link.send(late(1, keepConn, isAnnounced), begin);
-            assert.equal((await link.answer(1)).text, "accepted");
+            assert.equal((await link.response(1)).text, "accepted");
             link.send(rest);
             const seen = await outcome;
             await seen.whole();
@@ -128,7 +128,7 @@ describe("a body that is read after its response is delivered whole", () => {
               continue;
             }
             link.send(request(1, { method: "POST", body: "next" }));
-            assert.equal((await link.answer(1)).text, "next");
+            assert.equal((await link.response(1)).text, "next");
           }
         });
       }
@@ -138,7 +138,7 @@ describe("a body that is read after its response is delivered whole", () => {
       const { open, outcome } = await start(t, read);
       const link = await open();
       link.send(head(2, { method: "POST", body: "neighbour" }), late(1, false, true));
-      assert.equal((await link.answer(1)).text, "accepted");
+      assert.equal((await link.response(1)).text, "accepted");
       const [, rest] = parts(1, 0);
       link.send(rest.subarray(0, 100_000));
       link.send(rest.subarray(100_000));
@@ -146,7 +146,7 @@ describe("a body that is read after its response is delivered whole", () => {
       await seen.whole();
       assert.deepEqual([seen.length, seen.events], [BODY.length, ["end"]]);
       link.send(wire.stream(wire.STDIN, 2, Buffer.from("neighbour")), wire.record(wire.STDIN, 2));
-      assert.equal((await link.answer(2)).text, "neighbour");
+      assert.equal((await link.response(2)).text, "neighbour");
       await link.closed();
     });
   }
@@ -161,7 +161,7 @@ describe("a body that is read after its response is delivered whole", () => {
     const { open, outcome } = await start(t, ways["a data listener"]!, options);
     const link = await open();
     link.send(late(1, false, true));
-    await link.answer(1);
+    await link.response(1);
     // The time-out of another connection shows that the time has passed.
     await (await open()).closed();
     link.send(...parts(1, 0));
@@ -185,7 +185,7 @@ describe("a body that is read after its response and cut short", () => {
         const { open, outcome, server } = await start(t, read);
         const link = await open();
         link.send(late(1, true, true), parts(1, 1000)[0]);
-        await link.answer(1);
+        await link.response(1);
         const seen = await outcome;
         const reported = once(server, "clientError");
         cut(link);
@@ -206,7 +206,7 @@ describe("a body that is read after its response and cut short", () => {
         const link = await open();
         const reported = once(server, "clientError");
         link.send(late(1, keepConn, true), parts(1, 1000)[0]);
-        await link.answer(1);
+        await link.response(1);
         const seen = await outcome;
         await seen.closed;
         assert.deepEqual(seen.events, ["aborted", "error ECONNRESET"]);
@@ -227,13 +227,13 @@ test("a slow reader after the response makes the web server wait", async (t) => 
   const link = await open();
   const size = 50_000_000;
   link.send(head(1, { url: "/late", method: "POST", body: Buffer.alloc(size), keepConn: true }));
-  await link.answer(1);
+  await link.response(1);
   link.send(wire.stream(wire.STDIN, 1, Buffer.alloc(size)), wire.record(wire.STDIN, 1));
   // Requests on another connection show that the server has read what it wants to.
   const other = await open();
   for (let id = 1; id <= 50; id++) {
     other.send(request(id));
-    await other.answer(id);
+    await other.response(id);
   }
   assert.ok(link.unsent > size / 2, `${link.unsent} bytes wait`);
   assert.ok(started[0]!.readableLength < 4_000_000, `${started[0]!.readableLength} bytes are held`);
@@ -260,7 +260,7 @@ test("a body that an application stopped reading before its response is given up
       head(1, { method: "POST", body: BODY, keepConn }),
       wire.stream(wire.STDIN, 1, BODY.subarray(0, 70_000)),
     );
-    assert.equal((await link.answer(1)).status, 413);
+    assert.equal((await link.response(1)).status, 413);
     await link.closed();
   }
 });

@@ -9,7 +9,7 @@ import { clientErrorCode, startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
 
 const hello: RequestListener = (_req, res) => void res.end("hello");
-/** Never answers. */
+/** Never responses. */
 const hang: RequestListener = () => {};
 const MEBIBYTE = 1_048_576;
 
@@ -18,9 +18,9 @@ describe("limits of params", () => {
     const { open } = await startServer(t, { maxParamsLength: 1000 }, hello);
     const link = await open();
     link.send(request(1, { params: [["HTTP_LONG", "x".repeat(1000)]] }));
-    assert.equal((await link.answer(1)).status, 431);
+    assert.equal((await link.response(1)).status, 431);
     link.send(request(1));
-    assert.equal((await link.answer(1)).status, 200);
+    assert.equal((await link.response(1)).status, 200);
   });
 
   test("params over four times maxParamsLength destroy the connection with ERR_FCGI_LIMIT", async (t) => {
@@ -41,12 +41,12 @@ describe("limits of params", () => {
       socket.end("HTTP/1.1 431 Request Header Fields Too Large\r\n\r\n");
     });
     link.send(request(1, { params: [["HTTP_LONG", "x".repeat(1000)]] }));
-    assert.equal((await link.answer(1)).status, 431);
+    assert.equal((await link.response(1)).status, 431);
     assert.deepEqual(codes, ["ERR_FCGI_LIMIT"]);
     link.send(request(1, { params: [["HTTP_LONG", "x".repeat(900)]] }));
-    assert.equal((await link.answer(1)).status, 200);
+    assert.equal((await link.response(1)).status, 200);
     link.send(request(1, { params: [["DOCUMENT_ROOT", "x".repeat(5000)]] }));
-    assert.equal((await link.answer(1)).status, 200, "other variables are not counted");
+    assert.equal((await link.response(1)).status, 200, "other variables are not counted");
   });
 
   test("more pairs than maxParams are answered with 431", async (t) => {
@@ -54,9 +54,9 @@ describe("limits of params", () => {
     const link = await open();
     const params = Array.from({ length: 20 }, (_, index) => [`HTTP_X${index}`, "1"] as const);
     link.send(request(1, { params }));
-    assert.equal((await link.answer(1)).status, 431);
+    assert.equal((await link.response(1)).status, 431);
     link.send(request(1, { params: params.slice(0, 16) }));
-    assert.equal((await link.answer(1)).status, 200);
+    assert.equal((await link.response(1)).status, 200);
   });
 
   test("a value of 200,000 bytes arrives where maxHeaderSize allows it, and params grow with it", async (t) => {
@@ -65,7 +65,7 @@ describe("limits of params", () => {
     const link = await open();
     for (const length of [200_000, 900_000]) {
       link.send(request(1, { params: [["HTTP_LONG", "x".repeat(length)]] }));
-      assert.equal((await link.answer(1)).text, String(length));
+      assert.equal((await link.response(1)).text, String(length));
     }
   });
 });
@@ -75,7 +75,7 @@ describe("limits of requests", () => {
     const { open } = await startServer(t, { maxRequestsPerConnection: 2 }, hang);
     const link = await open();
     link.send(head(1), head(2), head(3));
-    assert.equal((await link.answer(3)).protocolStatus, 2);
+    assert.equal((await link.response(3)).protocolStatus, 2);
     assert.equal(link.hasEnded(1), false);
   });
 
@@ -83,7 +83,7 @@ describe("limits of requests", () => {
     const { open } = await startServer(t, { maxRequestsPerConnection: 1 }, hang);
     const link = await open();
     link.send(head(1), head(2));
-    assert.equal((await link.answer(2)).protocolStatus, 1);
+    assert.equal((await link.response(2)).protocolStatus, 1);
     link.send(wire.record(wire.GET_VALUES, 0, wire.pair("FCGI_MPXS_CONNS", "")));
     await link.until("values", () => link.records.some(({ type }) => type === wire.GET_VALUES_RESULT));
     const result = link.records.find(({ type }) => type === wire.GET_VALUES_RESULT);
@@ -98,22 +98,22 @@ describe("limits of requests", () => {
     one.send(head(1), head(2));
     // Both are with the application when the next one on their connection is answered.
     one.send(request(3));
-    assert.equal((await one.answer(3)).status, 503);
+    assert.equal((await one.response(3)).status, 503);
     two.send(request(1));
-    assert.equal((await two.answer(1)).status, 503);
+    assert.equal((await two.response(1)).status, 503);
     one.send(wire.record(wire.ABORT_REQUEST, 1));
-    await one.answer(1);
+    await one.response(1);
     two.send(request(1, { url: "/go" }));
-    assert.equal((await two.answer(1)).status, 200);
+    assert.equal((await two.response(1)).status, 200);
   });
 
   test("requests that end before their params do not raise maxRequests", async (t) => {
     const { open } = await startServer(t, { maxRequests: 1 }, hang);
     const link = await open();
     for (let id = 1; id <= 5; id++) link.send(wire.begin(id, 1), wire.record(wire.ABORT_REQUEST, id));
-    await link.answer(5);
+    await link.response(5);
     link.send(head(6), request(7));
-    assert.equal((await link.answer(7)).status, 503);
+    assert.equal((await link.response(7)).status, 503);
   });
 
   test("maxRequestsPerSocket closes a connection once it is idle, and still answers what comes before", async (t) => {
@@ -121,7 +121,7 @@ describe("limits of requests", () => {
     server.maxRequestsPerSocket = 2;
     const link = await open();
     link.send(request(1), request(2), request(3));
-    for (const id of [1, 2, 3]) assert.equal((await link.answer(id)).status, 200);
+    for (const id of [1, 2, 3]) assert.equal((await link.response(id)).status, 200);
     await link.closed();
   });
 
@@ -130,7 +130,7 @@ describe("limits of requests", () => {
     server.maxConnections = 1;
     const first = await open();
     first.send(request(1));
-    await first.answer(1);
+    await first.response(1);
     const dropped = once(server, "drop");
     const second = await open();
     await second.closed();
@@ -163,8 +163,8 @@ describe("limits of bodies and answers", () => {
 describe("floods leave memory bounded and others served", () => {
   const floods: readonly [name: string, bytes: () => Buffer, times: number][] = [
     ["300,000 empty records", () => Buffer.concat(new Array(3000).fill(wire.record(wire.STDIN, 5))), 100],
-    ["50,000 GET_VALUES whose answers nobody reads", () => valuesFlood(500), 100],
-    ["100,000 unknown management records whose answers nobody reads", () => unknownFlood(1000), 100],
+    ["50,000 GET_VALUES whose responses nobody reads", () => valuesFlood(500), 100],
+    ["100,000 unknown management records whose responses nobody reads", () => unknownFlood(1000), 100],
   ];
   for (const [name, make, times] of floods) {
     test(name, async (t) => {
@@ -173,10 +173,10 @@ describe("floods leave memory bounded and others served", () => {
       const before = memoryUsed();
       link.pause();
       const bytes = make();
-      // Not waited for: the server stops reading when nobody takes its answers.
+      // Not waited for: the server stops reading when nobody takes its responses.
       for (let index = 0; index < times; index++) link.send(bytes);
       other.send(request(1));
-      assert.equal((await other.answer(1)).status, 200);
+      assert.equal((await other.response(1)).status, 200);
       assert.ok(memoryUsed() - before < 64 * MEBIBYTE);
     });
   }
@@ -187,13 +187,13 @@ describe("floods leave memory bounded and others served", () => {
     for (const link of links.slice(0, 300)) link.send(request(1).subarray(0, 30));
     const others = links.slice(300);
     for (const link of others) link.send(request(1));
-    for (const link of others) assert.equal((await link.answer(1)).status, 200);
+    for (const link of others) assert.equal((await link.response(1)).status, 200);
     assert.equal(
       await new Promise((resolve) => server.getConnections((_error, count) => resolve(count))),
       1500,
     );
     for (const link of links.slice(0, 300)) link.send(request(1).subarray(30));
-    for (const link of links.slice(0, 300)) assert.equal((await link.answer(1)).status, 200);
+    for (const link of links.slice(0, 300)) assert.equal((await link.response(1)).status, 200);
   });
 
   test("65,535 requests that begin and never go on", async (t) => {
@@ -202,10 +202,10 @@ describe("floods leave memory bounded and others served", () => {
     const before = memoryUsed();
     const begins = Array.from({ length: 65_535 }, (_, index) => wire.begin(index + 1, 1));
     link.send(...begins);
-    assert.equal((await link.answer(101)).protocolStatus, 2);
-    assert.equal((await link.answer(65_535)).protocolStatus, 2);
+    assert.equal((await link.response(101)).protocolStatus, 2);
+    assert.equal((await link.response(65_535)).protocolStatus, 2);
     other.send(request(1));
-    assert.equal((await other.answer(1)).status, 200);
+    assert.equal((await other.response(1)).status, 200);
     assert.ok(memoryUsed() - before < 128 * MEBIBYTE, "the test keeps 65,435 answers itself");
   });
 });

@@ -134,13 +134,13 @@ describe("req.socket.stderr", () => {
     link.send(request(1));
     for (let id = 1; id <= 50; id++) {
       other.send(request(id, { url: "/turn" }));
-      await other.answer(id);
+      await other.response(id);
     }
     const stopped = written;
     assert.ok(stopped > 0 && stopped < 16 * MEBIBYTE, `${stopped} bytes were written`);
     assert.ok(calledBack < stopped / 65_536);
     link.resume();
-    const answer = await link.answer(1, 30_000);
+    const answer = await link.response(1, 30_000);
     assert.equal(answer.stderr.length, total);
     assert.equal(answer.text, "done");
     assert.equal(calledBack, total / 65_536);
@@ -159,7 +159,7 @@ describe("req.socket.stderr", () => {
     link.send(request(1));
     await new Promise(setImmediate);
     link.resume();
-    const answer = await link.answer(1);
+    const answer = await link.response(1);
     assert.equal(answer.stderr.split("\n").length, 1001);
     assert.ok(answer.text.endsWith("end"));
   });
@@ -172,10 +172,10 @@ describe("req.socket.stderr", () => {
     });
     const link = await open();
     link.send(request(1));
-    await link.answer(1);
+    await link.response(1);
     const error = await new Promise((resolve) => stderr?.write("late", resolve));
     assert.ok(error instanceof Error);
     link.send(request(1));
-    assert.equal((await link.answer(1)).stderr, "");
+    assert.equal((await link.response(1)).stderr, "");
   });
 });

@@ -12,7 +12,7 @@ import * as wire from "../support/wire.ts";
 
 /** A web server's connection that takes output, and brings input, at a random pace. */
 class UnevenConnection extends Duplex {
-  readonly answers: Map<number, Buffer[]> = new Map();
+  readonly responses: Map<number, Buffer[]> = new Map();
   readonly #random: Random;
   readonly #parser: RecordParser = new RecordParser();
   readonly #onAnswer: (id: number) => void;
@@ -47,10 +47,10 @@ class UnevenConnection extends Duplex {
     try {
       records = this.#parser.push(bytes);
     } catch {
-      return; // a record of version 0 says that an answer broke off
+      return; // a record of version 0 says that a response broke off
     }
     for (const { type, requestId, content } of records) {
-      if (type === RecordType.STDOUT) this.answers.get(requestId)!.push(content);
+      if (type === RecordType.STDOUT) this.responses.get(requestId)!.push(content);
       if (type === RecordType.END_REQUEST) this.#onAnswer(requestId);
     }
   }
@@ -119,7 +119,7 @@ const writers: Record<string, (req: IncomingMessage, res: ServerResponse, pieces
   },
 };
 
-/** Sends several requests on one connection, and compares their answers when all have closed. */
+/** Sends several requests on one connection, and compares their responses when all have closed. */
 async function converse(random: Random): Promise<void> {
   const bodies = Array.from({ length: random.integer(1, 6) }, () =>
     Array.from({ length: random.integer(0, 12) }, (_, index) => {
@@ -145,7 +145,7 @@ async function converse(random: Random): Promise<void> {
   server.emit("connection", connection);
   const queues = bodies.map((pieces, index) => {
     const id = index + 1;
-    connection.answers.set(id, []);
+    connection.responses.set(id, []);
     const isEcho = names[index]!.startsWith("echo");
     const stdin = isEcho ? pieces.flatMap((piece) => wire.stream(wire.STDIN, id, piece)) : [];
     const parts = { url: `/${id}`, method: isEcho ? "POST" : "GET" };
@@ -161,8 +161,8 @@ async function converse(random: Random): Promise<void> {
   feed();
   await all;
   for (const [index, pieces] of bodies.entries()) {
-    const answer = Buffer.concat(connection.answers.get(index + 1)!);
-    const body = answer.subarray(answer.indexOf("\r\n\r\n") + 4);
+    const response = Buffer.concat(connection.responses.get(index + 1)!);
+    const body = response.subarray(response.indexOf("\r\n\r\n") + 4);
     assert.ok(body.equals(Buffer.concat(pieces)), `${names[index]}: ${body.length} bytes`);
   }
   connection.destroy();
@@ -214,7 +214,7 @@ async function quarrel(random: Random): Promise<void> {
   server.emit("connection", connection);
   const end = random.pick(Object.keys(ends)) as keyof typeof ends;
   for (let id = 1; id <= count; id++) {
-    connection.answers.set(id, []);
+    connection.responses.set(id, []);
     const body = random.chance(0.5) ? Buffer.alloc(random.integer(1, 50_000)) : undefined;
     connection.push(
       head(id, { url: `/${id}`, keepConn: random.chance(0.8), ...(body && { body, method: "POST" }) }),
@@ -229,15 +229,15 @@ async function quarrel(random: Random): Promise<void> {
   await Promise.all(closed);
   // As many again as are allowed: one of the earlier requests still counted would be one too many.
   closed.length = 0;
-  let answers = 0;
+  let responses = 0;
   await new Promise<void>((resolve, reject) => {
     const last = new UnevenConnection(random, (id) => {
-      const text = Buffer.concat(last.answers.get(id)!).toString();
+      const text = Buffer.concat(last.responses.get(id)!).toString();
       if (!text.endsWith("last")) reject(new Error(text));
-      if (++answers === count) resolve();
+      if (++responses === count) resolve();
     });
     server.emit("connection", last);
-    for (let id = 1; id <= count; id++) last.answers.set(id, []);
+    for (let id = 1; id <= count; id++) last.responses.set(id, []);
     for (let id = 1; id <= count; id++) last.push(request(id, { url: "/last" }));
   });
 }
@@ -247,7 +247,7 @@ for (let seed = 1; seed <= 10; seed++) {
     for (let index = 0; index < 100; index++) await quarrel(new Random(seed, index));
   });
 
-  test(`answers and uploads arrive whole at any pace, seed ${seed}`, async () => {
+  test(`responses and uploads arrive whole at any pace, seed ${seed}`, async () => {
     for (let index = 0; index < 100; index++) await converse(new Random(seed, index));
   });
 }

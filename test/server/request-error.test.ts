@@ -109,7 +109,7 @@ describe("an error that nobody hears", () => {
       ["HAProxy 3.0.5", "GET /: Error: broken on purpose\n    at nowhere\n"],
     ] as const) {
       link.send(request(1, { params: [["SERVER_SOFTWARE", software]] }));
-      const answer = await link.answer(1);
+      const answer = await link.response(1);
       assert.deepEqual([answer.status, answer.stderr], [500, expected]);
     }
   });
@@ -120,7 +120,7 @@ describe("an error that nobody hears", () => {
     });
     const link = await open();
     link.send(request(1, { url: `/${"x".repeat(5000)}` }));
-    const { stderr } = await link.answer(1);
+    const { stderr } = await link.response(1);
     assert.equal(stderr.indexOf(": Error: broken\n"), "GET ".length + 2048);
   });
 
@@ -199,7 +199,7 @@ describe("what fails before the application has the request", () => {
       for (let round = 0; round < 3; round++) {
         link.send(request(1), request(2));
         for (const id of [1, 2]) {
-          const answer = await link.answer(id);
+          const answer = await link.response(id);
           assert.deepEqual([answer.status, answer.text], [500, "Internal Server Error\n"]);
         }
       }
@@ -228,9 +228,9 @@ describe("what fails before the application has the request", () => {
       return original.call(this, encoding, start, end);
     };
     link.send(request(2, { url: "/broken" }), wire.record(wire.STDIN, 1, "body"), request(3));
-    const answer = await link.answer(2);
+    const answer = await link.response(2);
     assert.deepEqual([answer.status, answer.text], [500, "Internal Server Error\n"]);
-    for (const id of [1, 3]) assert.equal((await link.answer(id)).text, "hello");
+    for (const id of [1, 3]) assert.equal((await link.response(id)).text, "hello");
     assert.deepEqual(errors, [["Invalid string length", true]]);
   });
 });
@@ -274,8 +274,8 @@ test("a listener of the Filter role's data that throws fails its request alone",
     link.send(begin, wire.record(wire.STDIN, 1), wire.record(wire.DATA, 1, "first"));
     await link.output(1, "text/plain");
     link.send(head(2), wire.record(wire.DATA, 1, "second"), wire.record(wire.DATA, 1, "third"), request(3));
-    assert.equal((await link.answer(1)).appStatus, 1);
-    for (const id of [2, 3]) assert.equal((await link.answer(id)).text, "hello");
+    assert.equal((await link.response(1)).appStatus, 1);
+    for (const id of [2, 3]) assert.equal((await link.response(id)).text, "hello");
   }
   assert.deepEqual(errors, new Array(2).fill(["broken", true]));
 });
@@ -301,7 +301,7 @@ describe("listeners of request", () => {
       if (!/once/i.test(name)) assert.deepEqual(server.rawListeners("request"), [listener]);
       const link = await open();
       link.send(request(1));
-      assert.equal((await link.answer(1)).status, 500);
+      assert.equal((await link.response(1)).status, 500);
       assert.deepEqual(errors, [["broken", true]]);
       server.off("request", listener);
       assert.equal(server.listenerCount("request"), 0);

@@ -61,7 +61,7 @@ test("an Authorizer lets a request pass, with variables (6.3)", async (t) => {
   assert.equal(body, "");
 });
 
-test("an Authorizer denies a request, and its answer goes to the browser", async (t) => {
+test("an Authorizer denies a request, and its response goes to the browser", async (t) => {
   const { client } = await startServer(
     t,
     createServer({

@@ -16,14 +16,14 @@ const connections = (server: FastCGIServer): Promise<number> =>
 
 describe("server.close()", () => {
   test("closes idle connections, lets a running request finish, then emits close", async (t) => {
-    let answer = (): void => {};
+    let respond = (): void => {};
     const { open, server } = await startServer(t, {}, (req, res) => {
-      if (req.url === "/run") answer = () => void res.end("finished");
+      if (req.url === "/run") respond = () => void res.end("finished");
       else res.end("hello");
     });
     const [idle, busy] = [await open(), await open()];
     idle.send(request(1));
-    await idle.answer(1);
+    await idle.response(1);
     const begun = once(server, "request");
     busy.send(request(1, { url: "/run" }));
     await begun;
@@ -33,8 +33,8 @@ describe("server.close()", () => {
     assert.equal(server.listening, false);
     await idle.closed();
     assert.equal(busy.isClosed, false);
-    answer();
-    assert.equal((await busy.answer(1)).text, "finished");
+    respond();
+    assert.equal((await busy.response(1)).text, "finished");
     await Promise.all([busy.closed(), closed]);
     assert.equal(await connections(server), 0);
   });
@@ -43,11 +43,11 @@ describe("server.close()", () => {
     const { open, server } = await startServer(t, {}, (_req, res) => void res.end("hello"));
     const link = await open();
     link.send(request(1));
-    await link.answer(1);
+    await link.response(1);
     // Written, but not read by the server, when it closes.
     link.send(request(1));
     server.close();
-    assert.equal((await link.answer(1)).text, "hello");
+    assert.equal((await link.response(1)).text, "hello");
     await link.closed();
   });
 
@@ -80,9 +80,9 @@ test("closeIdleConnections closes idle ones only, closeAllConnections all", asyn
   });
   const [idle, busy, half] = [await open(), await open(), await open()];
   idle.send(request(1));
-  await idle.answer(1);
+  await idle.response(1);
   half.send(request(1));
-  await half.answer(1);
+  await half.response(1);
   half.send(wire.begin(1, 1));
   const begun = once(server, "request");
   busy.send(head(1, { url: "/hang" }));
@@ -91,7 +91,7 @@ test("closeIdleConnections closes idle ones only, closeAllConnections all", asyn
   await idle.closed();
   // One that has begun a request is not idle.
   half.send(request(1).subarray(16));
-  assert.equal((await half.answer(1)).text, "hello");
+  assert.equal((await half.response(1)).text, "hello");
   assert.equal(busy.isClosed, false);
   server.closeAllConnections();
   await Promise.all([busy.closed(), half.closed()]);
@@ -117,7 +117,7 @@ describe("signals: true", () => {
       await closing;
       const exited = once(child, "exit");
       child.send("answer");
-      assert.match((await link.answer(1)).text, /begun, finished/);
+      assert.match((await link.response(1)).text, /begun, finished/);
       assert.deepEqual(await exited, [0, null]);
       link.destroy();
     });

@@ -31,7 +31,7 @@ describe("bodies that nobody reads", () => {
       }
       link.send(...records);
       other.send(request(1, { url: "/turn" }));
-      await other.answer(1);
+      await other.response(1);
     }
     const grown = memoryUsed() - before;
     assert.ok(grown < 96 * MEBIBYTE, `${grown} bytes`);
@@ -59,7 +59,7 @@ describe("bodies that nobody reads", () => {
       link.send(bytes);
       if (sent % 20 !== 19) continue;
       other.send(request(1, { url: "/turn" }));
-      await other.answer(1);
+      await other.response(1);
     }
     const grown = memoryUsed() - before;
     assert.ok(grown < 128 * MEBIBYTE, `${grown} bytes`);
@@ -86,16 +86,16 @@ describe("a Filter", () => {
     const link = await open();
     const [begin, rest] = [begun(1).subarray(0, 16), begun(1).subarray(16)];
     link.send(begin, data(1, "early "), rest, data(1, "and late"), data(1), wire.record(wire.STDIN, 1));
-    assert.equal((await link.answer(1)).text, "data: early and late");
+    assert.equal((await link.response(1)).text, "data: early and late");
     link.send(begin, data(1, "early"), data(1), rest, wire.record(wire.STDIN, 1));
-    assert.equal((await link.answer(1)).text, "data: early");
+    assert.equal((await link.response(1)).text, "data: early");
   });
 
   test("does not hear of DATA after its end", async (t) => {
     const { open } = await start(t);
     const link = await open();
     link.send(begun(1), data(1, "file"), data(1), data(1, "more"), data(1), wire.record(wire.STDIN, 1));
-    assert.equal((await link.answer(1)).text, "data: file");
+    assert.equal((await link.response(1)).text, "data: file");
   });
 
   test("has DATA before the end of PARAMS held up to maxBufferedStdin, together with STDIN", async (t) => {
@@ -115,10 +115,10 @@ describe("a Filter", () => {
     link.send(begun(1, { params: [["CONTENT_LENGTH", "10000000"]] }));
     // 64 KB at most are taken as wanted; then 800,000 may wait.
     for (let sent = 0; sent < 20; sent++) link.send(wire.record(wire.STDIN, 1, Buffer.alloc(60_000)));
-    assert.equal((await link.answer(1)).appStatus, 1);
+    assert.equal((await link.response(1)).appStatus, 1);
     link.send(wire.record(wire.STDIN, 2, "body"), request(3));
-    assert.equal((await link.answer(3)).text, "responder");
-    assert.equal((await link.answer(2)).text, "responder");
+    assert.equal((await link.response(3)).text, "responder");
+    assert.equal((await link.response(2)).text, "responder");
   });
 
   test("whose DATA does not come fails after stdinTimeout", async (t) => {

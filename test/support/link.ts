@@ -11,7 +11,7 @@ export class Failure extends Error {}
 export class NotApplicable extends Error {}
 
 /** What an application sent under one request id, up to and with FCGI_END_REQUEST. */
-export class Answer {
+export class ReceivedResponse {
   readonly records: Received[] = [];
   /** Content of FCGI_END_REQUEST, once it is there. */
   end: Buffer | undefined;
@@ -84,8 +84,8 @@ export class Link {
   readonly #socket: Socket;
   readonly #timeoutMs: number;
   readonly #reader = new Reader();
-  readonly #open = new Map<number, Answer>();
-  readonly #ended = new Map<number, Answer[]>();
+  readonly #open = new Map<number, ReceivedResponse>();
+  readonly #ended = new Map<number, ReceivedResponse[]>();
   readonly #waiting = new Set<() => void>();
   /** All records, in the order of arrival. */
   readonly records: Received[] = [];
@@ -140,19 +140,19 @@ export class Link {
 
   #sort(record: Received): void {
     const { id } = record;
-    let answer = this.#open.get(id);
-    if (answer === undefined) {
-      answer = new Answer();
-      this.#open.set(id, answer);
+    let response = this.#open.get(id);
+    if (response === undefined) {
+      response = new ReceivedResponse();
+      this.#open.set(id, response);
     }
-    answer.records.push(record);
+    response.records.push(record);
     if (record.type !== END_REQUEST) return;
-    answer.end = record.content;
-    answer.endedAt = performance.now();
+    response.end = record.content;
+    response.endedAt = performance.now();
     this.#open.delete(id);
     const ended = this.#ended.get(id);
-    if (ended) ended.push(answer);
-    else this.#ended.set(id, [answer]);
+    if (ended) ended.push(response);
+    else this.#ended.set(id, [response]);
   }
 
   #close(): void {
@@ -227,20 +227,20 @@ export class Link {
     });
   }
 
-  /** Waits for the whole answer under `id`; each call takes the next one. */
-  async answer(id: number, timeoutMs?: number): Promise<Answer> {
+  /** Waits for the whole response under `id`; each call takes the next one. */
+  async response(id: number, timeoutMs?: number): Promise<ReceivedResponse> {
     await this.until(`END_REQUEST of request ${id}`, () => this.hasEnded(id), timeoutMs);
     return this.#ended.get(id)!.shift()!;
   }
 
-  /** Whether there is a whole answer under `id` that nobody took yet. */
+  /** Whether there is a whole response under `id` that nobody took yet. */
   hasEnded(id: number): boolean {
     return (this.#ended.get(id)?.length ?? 0) > 0;
   }
 
   /** What has come under `id` so far without FCGI_END_REQUEST. */
-  begun(id: number): Answer {
-    return this.#open.get(id) ?? new Answer();
+  begun(id: number): ReceivedResponse {
+    return this.#open.get(id) ?? new ReceivedResponse();
   }
 
   /** Waits until the stdout of request `id` contains `text`. */

@@ -5,9 +5,9 @@ const [port, name] = process.argv.slice(2);
 const server = serveFastCGI(
   (req, res) => {
     // A part of the requests takes its time, so that some run at any moment.
-    const answer = () => void res.end(`${name} ${req.url}`);
-    if (Math.random() < 0.2) setTimeout(answer, 10);
-    else answer();
+    const respond = () => void res.end(`${name} ${req.url}`);
+    if (Math.random() < 0.2) setTimeout(respond, 10);
+    else respond();
   },
   { port: Number(port), signals: true },
 );

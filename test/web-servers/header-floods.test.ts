@@ -19,15 +19,15 @@ async function startCaddy(t: TestContext): Promise<(lines: string) => Promise<nu
   });
   return async (lines) => {
     const socket = connect(caddy.port, "127.0.0.1");
-    let answer = "";
+    let response = "";
     socket.on("data", (chunk) => {
-      answer += chunk.toString("latin1");
+      response += chunk.toString("latin1");
     });
     socket.on("error", () => {});
     const closed = new Promise((resolve) => socket.once("close", resolve));
     socket.write(`GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${lines}\r\n`);
     await closed;
-    return Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]);
+    return Number(/^HTTP\/1\.1 (\d+)/.exec(response)?.[1]);
   };
 }
 

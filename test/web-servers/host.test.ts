@@ -56,8 +56,8 @@ async function startNginx(t: TestContext, lines: string): Promise<(head: string)
   return async (head) => {
     const socket = connect(port, "127.0.0.1");
     socket.write(`${head.replaceAll("PORT", String(port))}\r\nConnection: close\r\n\r\n`);
-    const answer = await text(socket);
-    return JSON.parse(answer.slice(answer.indexOf("\r\n\r\n") + 4).replaceAll(String(port), "PORT"));
+    const response = await text(socket);
+    return JSON.parse(response.slice(response.indexOf("\r\n\r\n") + 4).replaceAll(String(port), "PORT"));
   };
 }
 

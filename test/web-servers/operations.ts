@@ -11,7 +11,7 @@ import { type ExampleName, examples } from "./examples.ts";
 import { startWebServer, type WebServer } from "./harness.ts";
 import { listen, writeSpawnedScript } from "./target.ts";
 
-/** What the small application of these tests answers. */
+/** What the small application of these tests responses. */
 interface Report {
   readonly name: string;
   readonly url: string;
@@ -82,7 +82,7 @@ function request(server: WebServer, target: string, options: http.RequestOptions
   });
 }
 
-/** Asks until an answer satisfies. */
+/** Asks until a response satisfies. */
 async function requestUntil(server: WebServer, target: string, satisfies: (reply: Reply) => boolean) {
   const statusCodes: number[] = [];
   for (const signal = AbortSignal.timeout(10_000); !signal.aborted; ) {
@@ -103,7 +103,7 @@ async function close(server: FastCGIServer): Promise<void> {
 /** Whether the example listens for TLS. */
 const usesTLS = (example: ExampleName) => /\/tls\.|caddy\/app\./.test(example);
 
-/** Tests that every example of the server answers, and with what its comments promise. */
+/** Tests that every example of the server responses, and with what its comments promise. */
 export function testExamples(webServer: string): void {
   for (const example of Object.keys(examples) as ExampleName[]) {
     if (!example.startsWith(`${webServer}/`)) continue;

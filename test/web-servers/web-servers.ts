@@ -96,7 +96,7 @@ export const webServers: Readonly<Record<WebServerName, WebServerProgram>> = {
     main: ({ folder, port, file, isRoot }) => `
       ${apacheFrame({ folder, port, isRoot }, apacheModules)}
       RequestReadTimeout header=20-40,minrate=500 body=10,minrate=500
-      # After a broken answer Apache keeps the client waiting for so long; Debian has 5.
+      # After a broken response Apache keeps the client waiting for so long; Debian has 5.
       KeepAliveTimeout 1
       <Directory "/">
         AllowOverride None

@@ -23,7 +23,7 @@ const states: [key: string, state: string, arrive: (t: Bench, link: Link) => Pro
   ["working", "while the application works", async (t, link) => link.send(t.request(1, "/never"))],
   [
     "responding",
-    "in the midst of the answer",
+    "in the midst of the response",
     async (t, link) => {
       link.send(t.request(1, "/stream"));
       await link.output(1, "first");
@@ -37,7 +37,7 @@ for (const [key, state, arrive] of states) {
     await arrive(t, link);
     await t.serves();
     link.send(wire.record(wire.ABORT_REQUEST, 1));
-    same((await link.answer(1)).protocolStatus, 0, "protocolStatus");
+    same((await link.response(1)).protocolStatus, 0, "protocolStatus");
   });
 
   should(`${key}-at-once`, `aborted ${state}, a request gets it within 100 ms`, async (t) => {
@@ -49,7 +49,7 @@ for (const [key, state, arrive] of states) {
       await t.serves();
       const start = performance.now();
       link.send(wire.record(wire.ABORT_REQUEST, 1));
-      fastest = Math.min(fastest, (await link.answer(1)).endedAt - start);
+      fastest = Math.min(fastest, (await link.response(1)).endedAt - start);
     }
     check(fastest <= 100, `it took ${Math.round(fastest)} ms`);
   });
@@ -61,7 +61,7 @@ for (const [key, state, arrive] of states) {
       const link = await t.open();
       await arrive(t, link);
       link.send(wire.record(wire.ABORT_REQUEST, 1));
-      await link.answer(1);
+      await link.response(1);
       await t.servesOn(link, 2, "after");
       check(!link.hasEnded(1) && link.begun(1).records.length === 0, "something came after END_REQUEST");
     },
@@ -71,7 +71,7 @@ for (const [key, state, arrive] of states) {
     const link = await t.open();
     await arrive(t, link);
     link.send(wire.record(wire.ABORT_REQUEST, 1));
-    await link.answer(1);
+    await link.response(1);
     await t.servesOn(link, 1, "after");
   });
 }
@@ -82,30 +82,30 @@ must(
   async (t) => {
     const link = await t.open();
     link.send(t.request(1, "/never", { flags: 0 }), wire.record(wire.ABORT_REQUEST, 1));
-    await link.answer(1);
+    await link.response(1);
     await link.closed();
   },
 );
 
 must(
   "late-output-aborted-request",
-  "late output of an aborted request never appears, not even in the next answer under its id",
+  "late output of an aborted request never appears, not even in the next response under its id",
   async (t) => {
     const link = await t.open();
     link.send(t.request(1, "/ticks?token=old"));
     await link.output(1, "tick old");
     link.send(wire.record(wire.ABORT_REQUEST, 1));
-    await link.answer(1);
-    const answer = await t.ask(link, 1, "/ticks?token=new");
-    check(!answer.stdout.includes("old"), "output of the aborted request in the next one");
-    same(answer.text, "tick new\n".repeat(20), "the next answer");
+    await link.response(1);
+    const response = await t.ask(link, 1, "/ticks?token=new");
+    check(!response.stdout.includes("old"), "output of the aborted request in the next one");
+    same(response.text, "tick new\n".repeat(20), "the next response");
   },
 );
 
 must("ABORT_REQUEST-padding", "an ABORT_REQUEST with padding is one", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/never"), wire.record(wire.ABORT_REQUEST, 1, "", { padding: 255 }));
-  same((await link.answer(1)).protocolStatus, 0, "protocolStatus");
+  same((await link.response(1)).protocolStatus, 0, "protocolStatus");
 });
 
 must(
@@ -114,7 +114,7 @@ must(
   async (t) => {
     const link = await t.open();
     link.send(t.request(1, "/never"), wire.record(wire.ABORT_REQUEST, 1));
-    await link.answer(1);
+    await link.response(1);
     await t.servesOn(link, 2, "fence");
     check(!link.hasEnded(1), "a second END_REQUEST");
   },
@@ -123,7 +123,7 @@ must(
 must("aborted-twice", "two ABORT_REQUESTs for one request are answered with one END_REQUEST", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/never"), wire.record(wire.ABORT_REQUEST, 1), wire.record(wire.ABORT_REQUEST, 1));
-  await link.answer(1);
+  await link.response(1);
   await t.servesOn(link, 2, "fence");
   check(!link.hasEnded(1), "a second END_REQUEST");
 });
@@ -134,7 +134,7 @@ must(
   async (t) => {
     const link = await t.open();
     link.send(t.tokenRequest(1, "crossed"), wire.record(wire.ABORT_REQUEST, 1));
-    await link.answer(1);
+    await link.response(1);
     await t.servesOn(link, 2, "fence");
     check(!link.hasEnded(1), "a second END_REQUEST");
   },
@@ -143,25 +143,25 @@ must(
 should("ABORT_REQUEST-content-padding", "an ABORT_REQUEST with content and padding is one", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/never"), wire.record(wire.ABORT_REQUEST, 1, "content", { padding: 255 }));
-  same((await link.answer(1)).protocolStatus, 0, "protocolStatus");
+  same((await link.response(1)).protocolStatus, 0, "protocolStatus");
 });
 
 must("STDIN-follows-ABORT_REQUEST-ignored", "STDIN that follows an ABORT_REQUEST is ignored", async (t) => {
   const link = await t.open();
   link.send(t.head(1, "/stdin", { body: "0123" }), wire.record(wire.STDIN, 1, "01"));
   link.send(wire.record(wire.ABORT_REQUEST, 1), wire.record(wire.STDIN, 1, "23"), wire.record(wire.STDIN, 1));
-  await link.answer(1);
+  await link.response(1);
   await t.servesOn(link, 2, "fence");
   check(!link.hasEnded(1) && link.begun(1).records.length === 0, "something came after END_REQUEST");
 });
 
-should("large-response", "an aborted large answer ends early, between two records", async (t) => {
+should("large-response", "an aborted large response ends early, between two records", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/large?bytes=100000000"));
-  await link.until("the begin of the answer", () => link.received > 100000);
+  await link.until("the begin of the response", () => link.received > 100000);
   link.send(wire.record(wire.ABORT_REQUEST, 1));
-  const answer = await link.answer(1);
-  check(answer.body.length < 100000000, "the whole answer was sent");
+  const response = await link.response(1);
+  check(response.body.length < 100000000, "the whole response was sent");
   await t.servesOn(link, 1, "after");
 });
 
@@ -169,7 +169,7 @@ should("100-aborted", "100 requests begun and aborted one after the other are ea
   const link = await t.open();
   for (let n = 0; n < 100; n++) {
     link.send(t.request(1, "/never"), wire.record(wire.ABORT_REQUEST, 1));
-    await link.answer(1);
+    await link.response(1);
   }
   await t.servesOn(link, 1, "after");
 });

@@ -4,7 +4,7 @@ import { check, type Section, same, section } from "../suite.ts";
 export const closing: Section = section("3.5", "Closing transport connections");
 const { must, should } = closing;
 
-must("closes", "without KEEP_CONN the application closes the connection after its answer", async (t) => {
+must("closes", "without KEEP_CONN the application closes the connection after its response", async (t) => {
   const link = await t.open();
   await t.servesOn(link, 1, "closes", { flags: 0 });
   await link.closed();
@@ -49,44 +49,44 @@ must("unknown-flags-beside-KEEP_CONN", "unknown flags beside KEEP_CONN are ignor
 must("4-mib-before-close", "nothing of 4 MiB is lost when the connection closes after them", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/large?bytes=4194304", { flags: 0 }));
-  same((await link.answer(1)).body.length, 4194304, "length of the answer");
+  same((await link.response(1)).body.length, 4194304, "length of the response");
   await link.closed();
 });
 
-/** An answer that takes a while, so that the end of the web server's side is seen before its end. */
+/** A response that takes a while, so that the end of the web server's side is seen before its end. */
 const SLOW = "/ticks?token=half";
 
 should(
   "web-server-half-closes-after",
-  "a web server that half-closes after its request gets the answer",
+  "a web server that half-closes after its request gets the response",
   async (t) => {
     const link = await t.open();
     link.send(t.request(1, SLOW, { flags: 0 }));
     link.finish();
-    same((await link.answer(1)).text, "tick half\n".repeat(20), "the answer");
+    same((await link.response(1)).text, "tick half\n".repeat(20), "the response");
     await link.closed();
   },
 );
 
 should(
   "web-server-half-closes-gets",
-  "a web server that half-closes gets a large answer whole",
+  "a web server that half-closes gets a large response whole",
   async (t) => {
     const link = await t.open();
     link.send(t.request(1, "/large?bytes=4194304", { flags: 0 }));
     link.finish();
-    same((await link.answer(1)).body.length, 4194304, "length of the answer");
+    same((await link.response(1)).body.length, 4194304, "length of the response");
   },
 );
 
 should(
   "web-server-half-closes-kept",
-  "a web server that half-closes a kept connection gets its answer, then the end",
+  "a web server that half-closes a kept connection gets its response, then the end",
   async (t) => {
     const link = await t.open();
     link.send(t.request(1, SLOW));
     link.finish();
-    same((await link.answer(1)).text, "tick half\n".repeat(20), "the answer");
+    same((await link.response(1)).text, "tick half\n".repeat(20), "the response");
     await link.closed();
   },
 );
@@ -132,11 +132,11 @@ must(
 
 should(
   "rest-body-nobody-read",
-  "the rest of a body that nobody read does not cost the end of the answer",
+  "the rest of a body that nobody read does not cost the end of the response",
   async (t) => {
     const link = await t.open();
     link.send(t.request(1, "/unread", { flags: 0, body: Buffer.alloc(300000, "b") }));
-    same((await link.answer(1)).text, "unread", "the answer");
+    same((await link.response(1)).text, "unread", "the response");
     await link.closed();
   },
 );

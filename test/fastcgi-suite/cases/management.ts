@@ -48,7 +48,7 @@ must("only-names-asked-answered", "only names that were asked for are answered",
   );
 });
 
-must("unknown-name-left-out", "an unknown name is left out of the answer", async (t) => {
+must("unknown-name-left-out", "an unknown name is left out of the response", async (t) => {
   same(await t.values(await t.open(), ["FCGI_NO_SUCH_NAME"]), [], "values");
 });
 
@@ -126,11 +126,11 @@ must("request-served-after-query", "a request is served after a query, on the sa
 must("request-follows-same-write", "a request that follows in the same write is served", async (t) => {
   const link = await t.open();
   link.send(ask(...NAMES), t.tokenRequest(1, "same"));
-  t.served(await link.answer(1), "same");
+  t.served(await link.response(1), "same");
   await t.nextValues(link);
 });
 
-must("two-queries-get-two", "two queries get two answers", async (t) => {
+must("two-queries-get-two", "two queries get two responses", async (t) => {
   const link = await t.open();
   link.send(ask("FCGI_MPXS_CONNS"), ask("FCGI_MPXS_CONNS"));
   await t.servesOn(link, 1, "fence");
@@ -139,7 +139,7 @@ must("two-queries-get-two", "two queries get two answers", async (t) => {
   check(results.length >= 2 && (some.length === 0 || some.length === 2), `${results.length} answers`);
 });
 
-/** Sends a query where `before` of a request is sent, waits for its answer, then sends the rest. */
+/** Sends a query where `before` of a request is sent, waits for its response, then sends the rest. */
 async function amid(t: Bench, cut: (request: Buffer, link: Link) => number): Promise<void> {
   const link = await t.open();
   const request = t.tokenRequest(1, "amid", { body: "body" });
@@ -147,7 +147,7 @@ async function amid(t: Bench, cut: (request: Buffer, link: Link) => number): Pro
   link.send(request.subarray(0, at), ask(...NAMES));
   await t.nextValues(link);
   link.send(request.subarray(at));
-  t.served(await link.answer(1), "amid");
+  t.served(await link.response(1), "amid");
 }
 
 must(
@@ -178,17 +178,17 @@ must(
   },
 );
 
-must("query-midst-answer-answered", "a query in the midst of an answer is answered at once", async (t) => {
+must("query-midst-answer-answered", "a query in the midst of a response is answered at once", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/stream"));
   await link.output(1, "first");
   await t.values(link, NAMES);
 });
 
-must("query-not-get-between", "a query does not get between the bytes of an answer", async (t) => {
+must("query-not-get-between", "a query does not get between the bytes of a response", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/large?bytes=2000000"), ask(...NAMES));
-  same((await link.answer(1)).body.length, 2000000, "length of the answer");
+  same((await link.response(1)).body.length, 2000000, "length of the response");
   await t.nextValues(link);
 });
 
@@ -244,7 +244,7 @@ for (const type of [0, 12, 100, 255]) {
       const link = await t.open();
       link.send(wire.record(type, 0));
       const { id, content } = await nextUnknown(link);
-      same([id, content.length, content[0]], [0, 8, type], "id, length and type of the answer");
+      same([id, content.length, content[0]], [0, 8, type], "id, length and type of the response");
     },
   );
 }
@@ -293,7 +293,7 @@ unknownType.must("within-request", "it is answered in the midst of a request, wh
     "types answered",
   );
   link.send(request.subarray(-8));
-  t.served(await link.answer(1), "amid");
+  t.served(await link.response(1), "amid");
 });
 
 unknownType.must(

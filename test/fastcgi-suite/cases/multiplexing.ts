@@ -31,7 +31,7 @@ must("params-interleave", "requests whose PARAMS interleave are told apart", asy
     ...ids.map((id) => wire.record(wire.PARAMS, id)),
     ...ids.map((id) => wire.record(wire.STDIN, id)),
   );
-  for (const id of ids) t.served(await link.answer(id), `id${id}`);
+  for (const id of ids) t.served(await link.response(id), `id${id}`);
 });
 
 must("stdin-interleaves", "requests whose STDIN interleaves are told apart", async (t) => {
@@ -47,7 +47,7 @@ must("stdin-interleaves", "requests whose STDIN interleaves are told apart", asy
   }
   for (const n of [1, 2, 3]) link.send(wire.record(wire.STDIN, n));
   for (const [n, length] of lengths.entries()) {
-    same((await link.answer(n + 1)).text.split(" ")[0], String(length), "length of the body that arrived");
+    same((await link.response(n + 1)).text.split(" ")[0], String(length), "length of the body that arrived");
   }
 });
 
@@ -55,9 +55,9 @@ must("later-request-first", "a later request that is complete earlier is answere
   const link = await t.open();
   const first = t.tokenRequest(1, "first");
   link.send(first.subarray(0, -ENDS), t.tokenRequest(2, "second"));
-  t.served(await link.answer(2), "second");
+  t.served(await link.response(2), "second");
   link.send(first.subarray(-ENDS));
-  t.served(await link.answer(1), "first");
+  t.served(await link.response(1), "first");
 });
 
 must("100-requests", "100 requests at once are all answered, each under its id", async (t) => {
@@ -65,7 +65,7 @@ must("100-requests", "100 requests at once are all answered, each under its id",
   const link = await t.open();
   const ids = Array.from({ length: Math.min(100, max) }, (_, n) => n + 1);
   link.send(...ids.map((id) => t.tokenRequest(id, `token${id}`)));
-  for (const id of ids) t.served(await link.answer(id), `token${id}`);
+  for (const id of ids) t.served(await link.response(id), `token${id}`);
 });
 
 must("100-requests-begun-before", "100 requests begun before any goes on are all answered", async (t) => {
@@ -74,7 +74,7 @@ must("100-requests-begun-before", "100 requests begun before any goes on are all
   const ids = Array.from({ length: Math.min(100, max) }, (_, n) => 100 - n);
   link.send(...ids.map((id) => wire.begin(id, 1)));
   link.send(...ids.map((id) => t.tokenRequest(id, `token${id}`).subarray(16)));
-  for (const id of ids) t.served(await link.answer(id), `token${id}`);
+  for (const id of ids) t.served(await link.response(id), `token${id}`);
 });
 
 must("ids-far-apart", "ids far apart live side by side", async (t) => {
@@ -82,7 +82,7 @@ must("ids-far-apart", "ids far apart live side by side", async (t) => {
   const ids = [65535, 1, 32768, 256, 255];
   link.send(...ids.map((id) => wire.begin(id, 1)));
   link.send(...ids.map((id) => t.tokenRequest(id, `token${id}`).subarray(16)));
-  for (const id of ids) t.served(await link.answer(id), `token${id}`);
+  for (const id of ids) t.served(await link.response(id), `token${id}`);
 });
 
 must("request-without-response", "a request that is never answered does not hold up others", async (t) => {
@@ -103,20 +103,20 @@ should("unread-200-kb", "200 KB of a body that nobody reads do not hold up other
   for (let n = 2; n < 12; n++) await t.servesOn(link, n, `n${n}`);
 });
 
-should("small-beside-large", "a small answer goes between the records of a big one", async (t) => {
+should("small-beside-large", "a small response goes between the records of a big one", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/large?bytes=50000000"));
-  await link.until("the begin of the big answer", () => link.received > 0);
+  await link.until("the begin of the big response", () => link.received > 0);
   await t.servesOn(link, 2, "small");
-  check(!link.hasEnded(1), "the big answer was sent whole before the small one");
-  same((await link.answer(1)).body.length, 50000000, "length of the big answer");
+  check(!link.hasEnded(1), "the big response was sent whole before the small one");
+  same((await link.response(1)).body.length, 50000000, "length of the big response");
 });
 
-must("two-large", "two big answers at once are told apart", async (t) => {
+must("two-large", "two big responses at once are told apart", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/large?bytes=3000000"), t.request(2, "/large?bytes=2000000"));
-  same((await link.answer(1)).body.length, 3000000, "length of the first");
-  same((await link.answer(2)).body.length, 2000000, "length of the second");
+  same((await link.response(1)).body.length, 3000000, "length of the first");
+  same((await link.response(2)).body.length, 2000000, "length of the second");
 });
 
 must("id-reused", "an id is free for the next request while others are active", async (t) => {
@@ -130,18 +130,18 @@ must("aborted", "an aborted request does not disturb its neighbours", async (t) 
   const neighbour = t.tokenRequest(2, "neighbour");
   link.send(t.request(1, "/never"), neighbour.subarray(0, -ENDS));
   link.send(wire.record(wire.ABORT_REQUEST, 1));
-  await link.answer(1);
+  await link.response(1);
   link.send(neighbour.subarray(-ENDS));
-  t.served(await link.answer(2), "neighbour");
+  t.served(await link.response(2), "neighbour");
 });
 
 must("unknown-role", "a refused role does not disturb its neighbours", async (t) => {
   const link = await t.open();
   const neighbour = t.tokenRequest(2, "neighbour");
   link.send(neighbour.subarray(0, -ENDS), wire.begin(1, 1, 99));
-  same((await link.answer(1)).protocolStatus, 3, "protocolStatus");
+  same((await link.response(1)).protocolStatus, 3, "protocolStatus");
   link.send(neighbour.subarray(-ENDS));
-  t.served(await link.answer(2), "neighbour");
+  t.served(await link.response(2), "neighbour");
 });
 
 should(
@@ -152,9 +152,9 @@ should(
     const neighbour = t.tokenRequest(2, "neighbour");
     link.send(neighbour.subarray(0, -ENDS), wire.begin(1, 1), wire.record(wire.PARAMS, 1, Buffer.of(9, 9)));
     link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
-    await link.answer(1);
+    await link.response(1);
     link.send(neighbour.subarray(-ENDS));
-    t.served(await link.answer(2), "neighbour");
+    t.served(await link.response(2), "neighbour");
   },
 );
 
@@ -165,17 +165,17 @@ should(
     const link = await t.open();
     const neighbour = t.tokenRequest(2, "neighbour");
     link.send(neighbour.subarray(0, -ENDS), t.request(1, "/throw"));
-    await link.answer(1);
+    await link.response(1);
     link.send(neighbour.subarray(-ENDS));
-    t.served(await link.answer(2), "neighbour");
+    t.served(await link.response(2), "neighbour");
   },
 );
 
 should("without-keep-conn", "a request without KEEP_CONN does not cut off its neighbours", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/ticks?token=slow"), t.tokenRequest(2, "closes", { flags: 0 }));
-  t.served(await link.answer(2), "closes");
-  same((await link.answer(1)).text, "tick slow\n".repeat(20), "answer of the neighbour");
+  t.served(await link.response(2), "closes");
+  same((await link.response(1)).text, "tick slow\n".repeat(20), "answer of the neighbour");
 });
 
 must("mixed-keep-conn", "KEEP_CONN of one request is not that of another", async (t) => {
@@ -184,7 +184,7 @@ must("mixed-keep-conn", "KEEP_CONN of one request is not that of another", async
   link.send(last.subarray(0, -ENDS));
   await t.servesOn(link, 1, "kept");
   link.send(last.subarray(-ENDS));
-  t.served(await link.answer(2), "last");
+  t.served(await link.response(2), "last");
   await link.closed();
 });
 
@@ -195,8 +195,8 @@ must(
     const link = await t.open();
     for (let id = 1; id <= 150; id++) link.send(t.request(id, "/never"));
     link.send(t.tokenRequest(151, "last"));
-    const answer = await link.answer(151);
-    if (answer.protocolStatus !== 2) t.served(answer, "last");
+    const response = await link.response(151);
+    if (response.protocolStatus !== 2) t.served(response, "last");
     await t.serves();
   },
 );
@@ -208,5 +208,5 @@ should("500-requests", "500 requests at once over ten connections are all answer
   for (let n = 0; n < 10; n++) links.push(await t.open());
   for (const link of links) link.send(...ids.map((id) => wire.begin(id, 1)));
   for (const link of links) link.send(...ids.map((id) => t.tokenRequest(id, `token${id}`).subarray(16)));
-  for (const link of links) for (const id of ids) t.served(await link.answer(id), `token${id}`);
+  for (const link of links) for (const id of ids) t.served(await link.response(id), `token${id}`);
 });

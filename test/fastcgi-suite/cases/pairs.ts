@@ -1,4 +1,4 @@
-import type { Answer, Link } from "../../support/link.ts";
+import type { Link, ReceivedResponse } from "../../support/link.ts";
 import * as wire from "../../support/wire.ts";
 import { type Bench, check, hex, type Section, same, section } from "../suite.ts";
 
@@ -14,15 +14,15 @@ async function sendParams(t: Bench, extra: Uint8Array, size = 65535): Promise<Li
   return link;
 }
 
-async function withParams(t: Bench, extra: Uint8Array, size?: number): Promise<Answer> {
-  const answer = await (await sendParams(t, extra, size)).answer(1);
-  t.served(answer, "pairs");
-  return answer;
+async function withParams(t: Bench, extra: Uint8Array, size?: number): Promise<ReceivedResponse> {
+  const response = await (await sendParams(t, extra, size)).response(1);
+  t.served(response, "pairs");
+  return response;
 }
 
-function has(answer: Answer, name: string, value: string): void {
+function has(response: ReceivedResponse, name: string, value: string): void {
   check(
-    answer.text.split("\n").includes(`${name}=${hex(value)}`),
+    response.text.split("\n").includes(`${name}=${hex(value)}`),
     `param ${name.slice(0, 40)} with ${value.length} bytes did not arrive as sent`,
   );
 }
@@ -32,17 +32,17 @@ async function refused(t: Bench, extra: Uint8Array): Promise<void> {
   const link = await sendParams(t, extra);
   await link.until("a refusal", () => link.isClosed || link.hasEnded(1));
   if (link.isClosed && !link.hasEnded(1)) return;
-  const answer = await link.answer(1);
+  const response = await link.response(1);
   check(
-    answer.status >= 400 || answer.appStatus !== 0 || answer.protocolStatus !== 0,
-    `answered ${answer.status} as if nothing were wrong`,
+    response.status >= 400 || response.appStatus !== 0 || response.protocolStatus !== 0,
+    `answered ${response.status} as if nothing were wrong`,
   );
 }
 
 /** The same, where all that is asked is that the application lives and ends the request or the connection. */
 async function survives(t: Bench, extra: Uint8Array): Promise<void> {
   const link = await sendParams(t, extra);
-  await link.until("an answer or the end of the connection", () => link.isClosed || link.hasEnded(1));
+  await link.until("a response or the end of the connection", () => link.isClosed || link.hasEnded(1));
   await t.serves();
 }
 
@@ -94,39 +94,39 @@ must("empty-value-arrives-empty", "an empty value arrives as an empty value", as
 });
 
 must("empty-value-not-shift", "an empty value does not shift the pairs that follow", async (t) => {
-  const answer = await withParams(
+  const response = await withParams(
     t,
     wire.pairs([
       ["CONF_A", ""],
       ["CONF_B", "2"],
     ]),
   );
-  has(answer, "CONF_B", "2");
+  has(response, "CONF_B", "2");
 });
 
 must("pair-empty-name-not", "a pair with an empty name does not shift the pairs that follow", async (t) => {
-  const answer = await withParams(
+  const response = await withParams(
     t,
     wire.pairs([
       ["", "nameless"],
       ["CONF_B", "2"],
     ]),
   );
-  has(answer, "CONF_B", "2");
+  has(response, "CONF_B", "2");
 });
 
 must(
   "pair-empty-name-empty",
   "a pair with an empty name and an empty value does not shift the pairs that follow",
   async (t) => {
-    const answer = await withParams(
+    const response = await withParams(
       t,
       wire.pairs([
         ["", ""],
         ["CONF_B", "2"],
       ]),
     );
-    has(answer, "CONF_B", "2");
+    has(response, "CONF_B", "2");
   },
 );
 
@@ -140,9 +140,9 @@ for (const [what, size] of [
       ["CONF_A", "1"],
       ["CONF_B", "v".repeat(200)],
     ]);
-    const answer = await withParams(t, extra, size);
-    has(answer, "CONF_A", "1");
-    has(answer, "CONF_B", "v".repeat(200));
+    const response = await withParams(t, extra, size);
+    has(response, "CONF_A", "1");
+    has(response, "CONF_B", "v".repeat(200));
   });
 }
 
@@ -154,9 +154,9 @@ must("pair-may-straddle-two", "a pair may straddle two records at any byte of it
     link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1, Buffer.concat([list, odd.subarray(0, at)])));
     link.send(wire.record(wire.PARAMS, 1, odd.subarray(at)), wire.record(wire.PARAMS, 1));
     link.send(wire.record(wire.STDIN, 1));
-    const answer = await link.answer(1);
-    t.served(answer, "straddle");
-    has(answer, "CONF_STRADDLE", "v".repeat(130));
+    const response = await link.response(1);
+    t.served(response, "straddle");
+    has(response, "CONF_STRADDLE", "v".repeat(130));
   }
 });
 
@@ -172,15 +172,19 @@ should(
   "value-70000-bytes-arrives",
   "a value of 70,000 bytes arrives, or the request is refused with 4xx",
   async (t) => {
-    const answer = await (await sendParams(t, wire.pair("CONF_A", "v".repeat(70000)))).answer(1);
-    if (answer.status < 400) has(answer, "CONF_A", "v".repeat(70000));
+    const response = await (await sendParams(t, wire.pair("CONF_A", "v".repeat(70000)))).response(1);
+    if (response.status < 400) has(response, "CONF_A", "v".repeat(70000));
   },
 );
 
 must("500-pairs-arrive", "500 pairs arrive", async (t) => {
   const list = Array.from({ length: 500 }, (_, n) => [`CONF_${n}`, String(n)] as const);
-  const answer = await withParams(t, wire.pairs(list));
-  same(answer.text.split("\n").filter((line) => line.startsWith("CONF_")).length, 501, "params that arrived");
+  const response = await withParams(t, wire.pairs(list));
+  same(
+    response.text.split("\n").filter((line) => line.startsWith("CONF_")).length,
+    501,
+    "params that arrived",
+  );
 });
 
 must("pairs-read-order", "pairs are read in any order", async (t) => {
@@ -188,7 +192,7 @@ must("pairs-read-order", "pairs are read in any order", async (t) => {
   const list = [...t.params("/params"), ["CONF_TOKEN", "reverse"] as const].reverse();
   link.send(wire.begin(1, 0), wire.record(wire.PARAMS, 1, wire.pairs(list)));
   link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
-  t.served(await link.answer(1), "reverse");
+  t.served(await link.response(1), "reverse");
 });
 
 must("name-twice", "a name that comes twice does no harm to the others", async (t) => {
@@ -201,13 +205,13 @@ must("name-twice", "a name that comes twice does no harm to the others", async (
 });
 
 should("field-twice", "header fields that web servers send as two params are both kept", async (t) => {
-  const answer = await t.get("/header?name=x-twice", {
+  const response = await t.get("/header?name=x-twice", {
     params: [
       ["HTTP_X_TWICE", "1"],
       ["HTTP_X_TWICE", "2"],
     ],
   });
-  same(answer.text, `value=${hex("1, 2")}`, "the field");
+  same(response.text, `value=${hex("1, 2")}`, "the field");
 });
 
 for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
@@ -222,14 +226,14 @@ for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
 }
 
 should("control-characters", "a value with NUL, CR and LF does no harm to the others", async (t) => {
-  const answer = await withParams(
+  const response = await withParams(
     t,
     wire.pairs([
       ["CONF_A", "a\0b\r\nc"],
       ["CONF_B", "2"],
     ]),
   );
-  has(answer, "CONF_B", "2");
+  has(response, "CONF_B", "2");
 });
 
 for (const [key, what, extra] of [
@@ -270,8 +274,8 @@ should("16-mib-params-refused", "16 MiB of params are refused, or end the connec
   link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
   await link.until("a refusal", () => link.isClosed || link.hasEnded(1));
   if (link.hasEnded(1)) {
-    const answer = await link.answer(1);
-    check(answer.status >= 400 || answer.protocolStatus !== 0, `answered ${answer.status}`);
+    const response = await link.response(1);
+    check(response.status >= 400 || response.protocolStatus !== 0, `answered ${response.status}`);
   }
   t.bounded(before);
 });
@@ -282,8 +286,8 @@ should("100000-pairs-refused-end", "100,000 pairs are refused, or end the connec
   const link = await sendParams(t, wire.pairs(list));
   await link.until("a refusal", () => link.isClosed || link.hasEnded(1));
   if (link.hasEnded(1)) {
-    const answer = await link.answer(1);
-    check(answer.status >= 400 || answer.protocolStatus !== 0, `answered ${answer.status}`);
+    const response = await link.response(1);
+    check(response.status >= 400 || response.protocolStatus !== 0, `answered ${response.status}`);
   }
   t.bounded(before);
 });

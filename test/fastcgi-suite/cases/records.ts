@@ -14,7 +14,7 @@ must("byte-by-byte", "a request is answered when it arrives byte by byte", async
   const link = await t.open();
   const request = t.tokenRequest(1, "bytes");
   await link.sendApart(...Array.from(request, (byte) => Buffer.of(byte)));
-  t.served(await link.answer(1), "bytes");
+  t.served(await link.response(1), "bytes");
 });
 
 must("cut-in-two", "a request is answered when it is cut in two at any byte", async (t) => {
@@ -25,7 +25,7 @@ must("cut-in-two", "a request is answered when it is cut in two at any byte", as
     // A round trip on another connection, so that the halves are read apart, without a clock.
     await t.servesOn(other, 1, "between");
     link.send(request.subarray(at));
-    t.served(await link.answer(1), "cut");
+    t.served(await link.response(1), "cut");
   }
 });
 
@@ -41,7 +41,7 @@ must(
       wire.record(wire.PARAMS, 1),
       wire.record(wire.STDIN, 1),
     );
-    t.served(await link.answer(1), "apart");
+    t.served(await link.response(1), "apart");
   },
 );
 
@@ -51,7 +51,7 @@ must("padding-lengths", "padding of each length from 0 to 255 is skipped", async
   const bodies = Array.from({ length: 256 }, (_, n) => wire.record(wire.STDIN, 1, "x", { padding: n }));
   link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1, list), wire.record(wire.PARAMS, 1));
   link.send(...bodies, wire.record(wire.STDIN, 1));
-  same((await link.answer(1)).text.split(" ")[0], "256", "length of the body that arrived");
+  same((await link.response(1)).text.split(" ")[0], "256", "length of the body that arrived");
 });
 
 must(
@@ -62,7 +62,7 @@ must(
     const body = Buffer.alloc(65535, "s");
     link.send(t.head(1, "/stdin", { body }), wire.record(wire.STDIN, 1, body, { padding: 255 }));
     link.send(wire.record(wire.STDIN, 1));
-    same((await link.answer(1)).text.split(" ")[0], "65535", "length of the body that arrived");
+    same((await link.response(1)).text.split(" ")[0], "65535", "length of the body that arrived");
   },
 );
 
@@ -81,7 +81,7 @@ must(
     same(content.length, 65535, "length of the params written");
     link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1, content, { padding: 255 }));
     link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
-    t.served(await link.answer(1), "params");
+    t.served(await link.response(1), "params");
   },
 );
 
@@ -91,7 +91,7 @@ must("padding-not-zero", "padding that is not zero is skipped as well", async (t
   const options = { padding: 16, paddingByte: 1 };
   link.send(wire.begin(1, 1, 1, 0, options), wire.record(wire.PARAMS, 1, list, options));
   link.send(wire.record(wire.PARAMS, 1, "", options), wire.record(wire.STDIN, 1, "", options));
-  t.served(await link.answer(1), "padding");
+  t.served(await link.response(1), "padding");
 });
 
 must("padding-without-content", "a record with padding but no content ends its stream", async (t) => {
@@ -102,14 +102,14 @@ must("padding-without-content", "a record with padding but no content ends its s
     wire.record(wire.PARAMS, 1, "", { padding: 255 }),
     wire.record(wire.STDIN, 1, "", { padding: 8 }),
   );
-  t.served(await link.answer(1), "ends");
+  t.served(await link.response(1), "ends");
 });
 
 must("padding-of-begin", "padding after BEGIN_REQUEST is skipped", async (t) => {
   const link = await t.open();
   const rest = t.tokenRequest(1, "begin").subarray(16);
   link.send(wire.begin(1, 1, 1, 0, { padding: 255 }), rest);
-  t.served(await link.answer(1), "begin");
+  t.served(await link.response(1), "begin");
 });
 
 must("reserved-byte-ignored", "the reserved byte of the header is ignored in every record", async (t) => {
@@ -118,7 +118,7 @@ must("reserved-byte-ignored", "the reserved byte of the header is ignored in eve
   const options = { reserved: 255 };
   link.send(wire.begin(1, 1, 1, 0, options), wire.record(wire.PARAMS, 1, list, options));
   link.send(wire.record(wire.PARAMS, 1, "", options), wire.record(wire.STDIN, 1, "", options));
-  t.served(await link.answer(1), "reserved");
+  t.served(await link.response(1), "reserved");
 });
 
 for (const length of [1, 127, 128, 255, 256, 65534]) {
@@ -126,8 +126,8 @@ for (const length of [1, 127, 128, 255, 256, 65534]) {
     `stdin-length-${length}`,
     `a STDIN record with ${length} bytes of content is read exactly`,
     async (t) => {
-      const answer = await t.get("/stdin", { body: Buffer.alloc(length, "c") });
-      same(answer.text.split(" ")[0], String(length), "length of the body that arrived");
+      const response = await t.get("/stdin", { body: Buffer.alloc(length, "c") });
+      same(response.text.split(" ")[0], String(length), "length of the body that arrived");
     },
   );
 }
@@ -155,7 +155,7 @@ should("unknown-version", "a record of an unknown version closes the connection"
 
 should(
   "unknown-version-later",
-  "an unknown version in mid-connection closes it without an answer to that record",
+  "an unknown version in mid-connection closes it without a response to that record",
   async (t) => {
     const link = await t.open();
     await t.servesOn(link, 1, "first");
@@ -167,7 +167,7 @@ should(
   },
 );
 
-must("sent-version-and-id", "every record of an answer has version 1 and the request's id", async (t) => {
+must("sent-version-and-id", "every record of a response has version 1 and the request's id", async (t) => {
   const link = await t.open();
   await t.servesOn(link, 258, "header");
   check(
@@ -176,19 +176,19 @@ must("sent-version-and-id", "every record of an answer has version 1 and the req
   );
 });
 
-must("sent-types", "an answer consists of STDOUT, STDERR and END_REQUEST records", async (t) => {
-  const answer = await t.get("/params");
+must("sent-types", "a response consists of STDOUT, STDERR and END_REQUEST records", async (t) => {
+  const response = await t.get("/params");
   const types = [wire.STDOUT, wire.STDERR, wire.END_REQUEST];
   check(
-    answer.records.every((r) => types.includes(r.type)),
+    response.records.every((r) => types.includes(r.type)),
     "a record of another type",
   );
 });
 
 should("sent-reserved-byte", "the reserved byte is zero in every record sent", async (t) => {
-  const answer = await t.get("/large?bytes=200000");
+  const response = await t.get("/large?bytes=200000");
   check(
-    answer.records.every((r) => r.reserved === 0),
+    response.records.every((r) => r.reserved === 0),
     "a reserved byte that is not zero",
   );
 });
@@ -306,7 +306,7 @@ for (const type of [0, 12, 255]) {
       const odd = wire.record(type, 1, "odd", { padding: 5 });
       // After BEGIN_REQUEST, which is 16 bytes, and again before the 20 bytes of STDIN.
       link.send(request.subarray(0, 16), odd, request.subarray(16, -20), odd, request.subarray(-20));
-      same((await link.answer(1)).text.split(" ")[0], "4", "length of the body that arrived");
+      same((await link.response(1)).text.split(" ")[0], "4", "length of the body that arrived");
     },
   );
 }
@@ -320,7 +320,7 @@ should(
     const wrong = [wire.STDOUT, wire.STDERR, wire.GET_VALUES_RESULT, wire.UNKNOWN_TYPE];
     link.send(request.subarray(0, 16), ...wrong.map((type) => wire.record(type, 1, "wrong")));
     link.send(request.subarray(16));
-    t.served(await link.answer(1), "wrong-way");
+    t.served(await link.response(1), "wrong-way");
   },
 );
 
@@ -328,15 +328,15 @@ must("records-of-one-byte", "1,000 records of one byte each are one body", async
   const link = await t.open();
   const body = Buffer.alloc(1000, "1");
   link.send(t.head(1, "/stdin", { body }), wire.stream(wire.STDIN, 1, body, 1), wire.record(wire.STDIN, 1));
-  same((await link.answer(1)).text.split(" ")[0], "1000", "length of the body that arrived");
+  same((await link.response(1)).text.split(" ")[0], "1000", "length of the body that arrived");
 });
 
 must("long-response", "answers over 65,535 bytes come in several records", async (t) => {
-  const answer = await t.get("/large?bytes=300000");
-  same(answer.body.length, 300000, "length of the answer");
+  const response = await t.get("/large?bytes=300000");
+  same(response.body.length, 300000, "length of the response");
 });
 
-/** Fails if anything but the whole answers of requests came: all that came under id 1 was taken already. */
+/** Fails if anything but the whole responses of requests came: all that came under id 1 was taken already. */
 function nothingElse(link: Link): void {
   for (const id of new Set(link.records.map((r) => r.id))) {
     check(link.begun(id).records.length === 0 && !link.hasEnded(id), `something was sent under id ${id}`);
@@ -349,7 +349,7 @@ must(
   async (t: Bench) => {
     const link = await t.open();
     link.send(t.tokenRequest(1, "one"), t.tokenRequest(2, "two"));
-    const [one, two] = [await link.answer(1), await link.answer(2)];
+    const [one, two] = [await link.response(1), await link.response(2)];
     check(one.text.includes(hex("one")), "answer of request 1");
     // FastCGI 1.0, 5.5: an application that takes one request at a time may refuse the second.
     check(two.protocolStatus === 1 || two.text.includes(hex("two")), "answer of request 2");
@@ -374,9 +374,11 @@ must(
       link.send(stream.subarray(0, at));
       await t.servesOn(other, 1, "between");
       link.send(stream.subarray(at));
-      t.served(await link.answer(3), "kinds");
+      t.served(await link.response(3), "kinds");
       // The application may answer before it has read the body, among which a query stands.
-      await link.until("all answers", () => link.records.some(({ type }) => type === wire.GET_VALUES_RESULT));
+      await link.until("all responses", () =>
+        link.records.some(({ type }) => type === wire.GET_VALUES_RESULT),
+      );
       const types = link.records.splice(0).map(({ type }) => type);
       for (const type of [wire.UNKNOWN_TYPE, wire.GET_VALUES_RESULT]) {
         same(types.filter((found) => found === type).length, 1, `records of type ${type}, cut at byte ${at}`);
@@ -389,6 +391,6 @@ must(
 async function settled(t: Bench, link: Link): Promise<void> {
   for (const id of [100, 101]) {
     link.send(t.tokenRequest(id, "settled"));
-    await link.until("an answer or the end of the connection", () => link.isClosed || link.hasEnded(id));
+    await link.until("a response or the end of the connection", () => link.isClosed || link.hasEnded(id));
   }
 }

@@ -11,7 +11,7 @@ begin.must("reserved-bytes-body-ignored", "the reserved bytes of its body are ig
   const link = await t.open();
   const rest = t.tokenRequest(1, "reserved").subarray(16);
   link.send(wire.begin(1, 1, 1, 255), rest);
-  t.served(await link.answer(1), "reserved");
+  t.served(await link.response(1), "reserved");
 });
 
 for (const length of [0, 1, 7, 9, 16]) {
@@ -71,14 +71,14 @@ begin.must(
   },
 );
 
-begin.must("no-early-response", "no answer begins before the params are complete", async (t) => {
+begin.must("no-early-response", "no response begins before the params are complete", async (t) => {
   const link = await t.open();
   link.send(t.head(1, "/params").subarray(0, -8));
   await t.serves();
   await t.serves();
   same(link.received, 0, "bytes answered");
   link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
-  same((await link.answer(1)).status, 200, "status");
+  same((await link.response(1)).status, 200, "status");
 });
 
 begin.must(
@@ -87,8 +87,8 @@ begin.must(
   async (t) => {
     const link = await t.open();
     link.send(t.request(1, "/never"), t.tokenRequest(2, "second"));
-    const answer = await link.answer(2);
-    if (answer.protocolStatus !== 1) t.served(answer, "second");
+    const response = await link.response(2);
+    if (response.protocolStatus !== 1) t.served(response, "second");
   },
 );
 
@@ -100,8 +100,8 @@ params.should(
   async (t) => {
     const link = await t.open();
     link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
-    const answer = await link.answer(1);
-    check(answer.status >= 400 || answer.appStatus !== 0, `answered ${answer.status}`);
+    const response = await link.response(1);
+    check(response.status >= 400 || response.appStatus !== 0, `answered ${response.status}`);
   },
 );
 
@@ -113,7 +113,7 @@ params.should(
     const list = t.params("/params").filter(([name]) => name !== "REQUEST_METHOD");
     link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1, wire.pairs(list)));
     link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
-    await link.answer(1);
+    await link.response(1);
     await t.serves();
   },
 );
@@ -123,7 +123,7 @@ params.should("request-without-REQUEST_URI-ended", "a request without REQUEST_UR
   const list = t.params("/params").filter(([name]) => name !== "REQUEST_URI");
   link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1, wire.pairs(list)));
   link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
-  await link.answer(1);
+  await link.response(1);
   await t.serves();
 });
 
@@ -131,7 +131,7 @@ params.should("nonsense-SERVER_PROTOCOL-no-harm", "a nonsense SERVER_PROTOCOL do
   const link = await t.open();
   const request = t.request(1, "/params", { params: [["SERVER_PROTOCOL", "\u00ff/9.9.9"]] });
   link.send(request);
-  await link.answer(1);
+  await link.response(1);
   await t.serves();
 });
 
@@ -147,7 +147,7 @@ for (const [key, method] of [
     async (t) => {
       const link = await t.open();
       link.send(t.request(1, "/params", { method }));
-      await link.answer(1);
+      await link.response(1);
       await t.serves();
     },
   );
@@ -174,34 +174,34 @@ params.should("STDIN-before-end-PARAMS", "STDIN before the end of PARAMS does no
 });
 
 params.must("HTTP_-params-request-header", "HTTP_ params are the request's header fields", async (t) => {
-  const answer = await t.get("/header?name=x-test", { params: [["HTTP_X_TEST", "a b; c=1"]] });
-  same(answer.text, `value=${Buffer.from("a b; c=1").toString("hex")}`, "the field");
+  const response = await t.get("/header?name=x-test", { params: [["HTTP_X_TEST", "a b; c=1"]] });
+  same(response.text, `value=${Buffer.from("a b; c=1").toString("hex")}`, "the field");
 });
 
 params.should("HTTP_PROXY-not-handed-httpoxy", "HTTP_PROXY is not handed on (httpoxy)", async (t) => {
-  const answer = await t.get("/header?name=proxy", { params: [["HTTP_PROXY", "http://evil.invalid/"]] });
-  same(answer.text, "none", "the field Proxy");
+  const response = await t.get("/header?name=proxy", { params: [["HTTP_PROXY", "http://evil.invalid/"]] });
+  same(response.text, "none", "the field Proxy");
 });
 
 params.should("header-field-keeps-bytes", "a header field keeps its bytes above 127", async (t) => {
-  const answer = await t.get("/header?name=x-test", { params: [["HTTP_X_TEST", "caf\u00e9"]] });
-  same(answer.text, "value=636166e9", "the field");
+  const response = await t.get("/header?name=x-test", { params: [["HTTP_X_TEST", "caf\u00e9"]] });
+  same(response.text, "value=636166e9", "the field");
 });
 
 params.must("1000-bytes-query-arrive", "1,000 bytes of query arrive", async (t) => {
   const query = `name=x-test&fill=${"q".repeat(1000)}`;
-  const answer = await t.get(`/header?${query}`, { params: [["HTTP_X_TEST", "there"]] });
-  same(answer.text, `value=${Buffer.from("there").toString("hex")}`, "the field");
+  const response = await t.get(`/header?${query}`, { params: [["HTTP_X_TEST", "there"]] });
+  same(response.text, `value=${Buffer.from("there").toString("hex")}`, "the field");
 });
 
 export const end: Section = section("5.5", "FCGI_END_REQUEST");
 
 end.must("body-8-bytes-protocolstatus", "its body is 8 bytes, protocolStatus REQUEST_COMPLETE", async (t) => {
-  const answer = await t.get("/params");
-  same([answer.end?.length, answer.protocolStatus], [8, 0], "length, protocolStatus");
+  const response = await t.get("/params");
+  same([response.end?.length, response.protocolStatus], [8, 0], "length, protocolStatus");
 });
 
-end.must("appstatus-good-answer-0", "appStatus of a good answer is 0", async (t) => {
+end.must("appstatus-good-answer-0", "appStatus of a good response is 0", async (t) => {
   same((await t.get("/params")).appStatus, 0, "appStatus");
 });
 
@@ -226,7 +226,7 @@ for (const role of [0, 4, 255, 257, 65535]) {
   end.must(`role-${role}`, `the role ${role} is refused with UNKNOWN_ROLE`, async (t) => {
     const link = await t.open();
     link.send(wire.begin(1, 1, role));
-    same((await link.answer(1)).protocolStatus, 3, "protocolStatus");
+    same((await link.response(1)).protocolStatus, 3, "protocolStatus");
   });
 }
 
@@ -236,7 +236,7 @@ end.must(
   async (t) => {
     const link = await t.open();
     link.send(wire.begin(1, 1, 99));
-    same((await link.answer(1)).protocolStatus, 3, "protocolStatus");
+    same((await link.response(1)).protocolStatus, 3, "protocolStatus");
     await t.servesOn(link, 1, "after");
   },
 );
@@ -244,7 +244,7 @@ end.must(
 end.must("params-body-refused-request", "params and body of a refused request are ignored", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/params", { role: 99, body: "body" }));
-  same((await link.answer(1)).protocolStatus, 3, "protocolStatus");
+  same((await link.response(1)).protocolStatus, 3, "protocolStatus");
   await t.servesOn(link, 2, "fence");
   check(!link.hasEnded(1) && link.begun(1).records.length === 0, "a refused request was answered");
 });
@@ -253,15 +253,15 @@ end.should(
   "application-fails-before-response",
   "an application that fails before its response head still ends the request, with status 500",
   async (t) => {
-    const answer = await t.get("/throw");
-    same(answer.status, 500, "status");
+    const response = await t.get("/throw");
+    same(response.status, 500, "status");
     await t.serves();
   },
 );
 
-end.should("failure-message-hidden", "the answer to a failure does not show its message", async (t) => {
-  const answer = await t.get("/throw");
-  check(!answer.stdout.includes("secret"), "the message is in the answer");
+end.should("failure-message-hidden", "the response to a failure does not show its message", async (t) => {
+  const response = await t.get("/throw");
+  check(!response.stdout.includes("secret"), "the message is in the response");
 });
 
 end.should(
@@ -271,7 +271,7 @@ end.should(
     const link = await t.open();
     link.send(t.request(1, "/throw-late"));
     await link.until("the end", () => link.isClosed || link.hasEnded(1));
-    if (link.hasEnded(1)) check((await link.answer(1)).appStatus !== 0, "appStatus is 0");
+    if (link.hasEnded(1)) check((await link.response(1)).appStatus !== 0, "appStatus is 0");
     await t.serves();
   },
 );
@@ -284,15 +284,15 @@ authorizer.must(
   async (t) => {
     const link = await t.open();
     link.send(t.request(1, "/params", { role: 2 }));
-    const answer = await link.answer(1);
-    check(answer.protocolStatus === 3 || answer.status > 0, "neither a refusal nor an answer");
+    const response = await link.response(1);
+    check(response.protocolStatus === 3 || response.status > 0, "neither a refusal nor a response");
   },
 );
 
 authorizer.must("connection-goes-afterwards", "the connection goes on afterwards", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/params", { role: 2 }));
-  await link.answer(1);
+  await link.response(1);
   await t.servesOn(link, 1, "after");
 });
 
@@ -308,8 +308,8 @@ filter.must(
       wire.record(wire.DATA, 1, "data"),
       wire.record(wire.DATA, 1),
     );
-    const answer = await link.answer(1);
-    check(answer.protocolStatus === 3 || answer.status > 0, "neither a refusal nor an answer");
+    const response = await link.response(1);
+    check(response.protocolStatus === 3 || response.status > 0, "neither a refusal nor a response");
   },
 );
 
@@ -320,6 +320,6 @@ filter.must("connection-goes-afterwards", "the connection goes on afterwards", a
     wire.record(wire.DATA, 1, "data"),
     wire.record(wire.DATA, 1),
   );
-  await link.answer(1);
+  await link.response(1);
   await t.servesOn(link, 1, "after");
 });

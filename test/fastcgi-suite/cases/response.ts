@@ -6,7 +6,7 @@ const { must, should } = response;
 
 const HOP_BY_HOP = ["connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer"];
 
-must("cgi-head", "the answer begins with a CGI head, not with an HTTP status line", async (t) => {
+must("cgi-head", "the response begins with a CGI head, not with an HTTP status line", async (t) => {
   const answer = await t.get("/params");
   check(answer.head !== "", "no blank line after the head");
   check(!answer.stdout.toString("latin1").startsWith("HTTP/"), "HTTP status line");
@@ -46,7 +46,7 @@ must("most-status-field", "there is at most one Status field", async (t) => {
   check((await t.get("/status?code=404")).field("status").length === 1, "number of Status fields");
 });
 
-must("plain-answer-no-hop-by-hop", "a plain answer has no hop-by-hop field", async (t) => {
+must("plain-answer-no-hop-by-hop", "a plain response has no hop-by-hop field", async (t) => {
   const names = (await t.get("/params")).fields.map(([name]) => name);
   same(
     names.filter((name) => HOP_BY_HOP.includes(name)),
@@ -79,18 +79,18 @@ should(
   },
 );
 
-must("head", "an answer to HEAD has no body", async (t) => {
+must("head", "a response to HEAD has no body", async (t) => {
   const answer = await t.get("/large?bytes=1000", { method: "HEAD" });
   same([answer.status, answer.body.length], [200, 0], "status, length of the body");
 });
 
 for (const code of [204, 304]) {
-  should(`no-body-${code}`, `an answer ${code} has no body, whatever the application writes`, async (t) => {
+  should(`no-body-${code}`, `a response ${code} has no body, whatever the application writes`, async (t) => {
     const answer = await t.get(`/status?code=${code}`);
     same([answer.status, answer.text], [code, ""], "status, body");
   });
 
-  should(`no-body-fields-${code}`, `an answer ${code} says nothing of a body`, async (t) => {
+  should(`no-body-fields-${code}`, `a response ${code} says nothing of a body`, async (t) => {
     const answer = await t.get(`/status?code=${code}`);
     same(
       [answer.status, answer.field("content-length").filter((v) => v !== "0")],
@@ -132,7 +132,7 @@ should("too-long", "no byte beyond Content-Length is sent", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/length?declared=5&sent=10"));
   await link.until("the end", () => link.isClosed || link.hasEnded(1));
-  const answer = link.hasEnded(1) ? await link.answer(1) : link.begun(1);
+  const answer = link.hasEnded(1) ? await link.response(1) : link.begun(1);
   check(answer.body.length <= 5, `body of ${answer.body.length} bytes`);
 });
 
@@ -140,7 +140,7 @@ should("too-short", "fewer bytes than Content-Length do not look complete", asyn
   const link = await t.open();
   link.send(t.request(1, "/length?declared=10&sent=5"));
   await link.until("the end", () => link.isClosed || link.hasEnded(1));
-  if (link.hasEnded(1)) check((await link.answer(1)).appStatus !== 0, "appStatus is 0");
+  if (link.hasEnded(1)) check((await link.response(1)).appStatus !== 0, "appStatus is 0");
 });
 
 must("informational-responses-1xx-not", "informational responses (1xx) are not sent", async (t) => {
@@ -156,7 +156,7 @@ should("expect-100-continue-triggers-nothing", "Expect: 100-continue triggers no
 should("head-in-one-record", "the head comes in one STDOUT record", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/cookies"));
-  const answer = await link.answer(1);
+  const answer = await link.response(1);
   const first = answer.records.find((r) => r.type === wire.STDOUT)!;
   check(first.content.includes("\r\n\r\n") || first.content.includes("\n\n"), "a head in several records");
 });
@@ -167,7 +167,7 @@ should("streamed", "streamed output arrives before the application ends", async 
   await link.output(1, "first\n");
 });
 
-should("http-1.0", "an answer over HTTP/1.0 has no chunk framing either", async (t) => {
+should("http-1.0", "a response over HTTP/1.0 has no chunk framing either", async (t) => {
   const answer = await t.get("/large?bytes=1000", { params: [["SERVER_PROTOCOL", "HTTP/1.0"]] });
   same(answer.body.length, 1000, "length of the body");
 });

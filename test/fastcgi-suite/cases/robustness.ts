@@ -27,7 +27,7 @@ const states: [key: string, state: string, arrive: (t: Bench, link: Link) => Pro
   ["working", "while the application works", async (t, link) => link.send(t.request(1, "/never"))],
   [
     "responding",
-    "in the midst of an answer",
+    "in the midst of a response",
     async (t, link) => {
       link.send(t.request(1, "/stream"));
       await link.output(1, "first");
@@ -35,10 +35,10 @@ const states: [key: string, state: string, arrive: (t: Bench, link: Link) => Pro
   ],
   [
     "responding-large",
-    "in the midst of a large answer",
+    "in the midst of a large response",
     async (t, link) => {
       link.send(t.request(1, "/large?bytes=50000000"));
-      await link.until("the begin of the answer", () => link.received > 0);
+      await link.until("the begin of the response", () => link.received > 0);
     },
   ],
   ["between", "between two requests", async (t, link) => void (await t.servesOn(link, 1, "first"))],
@@ -97,7 +97,7 @@ for (const [key, what, bytes] of [
 ] as const) {
   should(
     `foreign-${key}`,
-    `${what} instead of records closes the connection, without an answer`,
+    `${what} instead of records closes the connection, without a response`,
     async (t) => {
       const link = await t.open();
       link.send(bytes);
@@ -178,7 +178,7 @@ should(
 
 should(
   "50000-GET_VALUES-answers-nobody",
-  "50,000 GET_VALUES whose answers nobody reads leave others served, and memory bounded",
+  "50,000 GET_VALUES whose responses nobody reads leave others served, and memory bounded",
   async (t) => {
     const before = t.memory();
     const link = await t.open();
@@ -191,7 +191,7 @@ should(
 
 should(
   "200000-unknown-management-records",
-  "200,000 unknown management records whose answers nobody reads leave others served",
+  "200,000 unknown management records whose responses nobody reads leave others served",
   async (t) => {
     const before = t.memory();
     const link = await t.open();
@@ -203,7 +203,7 @@ should(
 
 should(
   "download-200-mb",
-  "an answer of 200 MB that nobody reads leaves others served, and memory bounded",
+  "a response of 200 MB that nobody reads leaves others served, and memory bounded",
   async (t) => {
     const before = t.memory();
     const link = await t.open();
@@ -275,7 +275,7 @@ should(
     const links: Link[] = [];
     for (let n = 0; n < 1000; n++) links.push(await t.open());
     for (const [n, link] of links.entries()) link.send(t.tokenRequest(1, `n${n}`));
-    for (const [n, link] of links.entries()) t.served(await link.answer(1), `n${n}`);
+    for (const [n, link] of links.entries()) t.served(await link.response(1), `n${n}`);
   },
 );
 
@@ -314,7 +314,7 @@ should(
     failing.send(t.request(1, "/throw"));
     await failing.until("the end", () => failing.isClosed || failing.hasEnded(1));
     link.send(request.subarray(-16));
-    t.served(await link.answer(1), "other");
+    t.served(await link.response(1), "other");
   },
 );
 
@@ -325,7 +325,7 @@ should(
     const link = await t.open();
     link.send(t.request(1, "/ticks?token=whole"), wire.begin(2, 1).subarray(0, 11));
     link.finish();
-    same((await link.answer(1)).text, "tick whole\n".repeat(20), "the answer");
+    same((await link.response(1)).text, "tick whole\n".repeat(20), "the response");
   },
 );
 
@@ -335,7 +335,7 @@ must("slow-output-request-leaves", "slow output of one request leaves others ser
   await link.output(1, "tick slow");
   await t.serves();
   check(!link.hasEnded(1), "the slow request ended before another one was served");
-  same((await link.answer(1)).text, "tick slow\n".repeat(20), "the slow answer");
+  same((await link.response(1)).text, "tick slow\n".repeat(20), "the slow answer");
 });
 
 should(

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Answer } from "../../support/link.ts";
+import type { ReceivedResponse } from "../../support/link.ts";
 import * as wire from "../../support/wire.ts";
 import { type Bench, check, type Section, same, section } from "../suite.ts";
 
@@ -19,7 +19,7 @@ async function bodyArrives(t: Bench, body: Uint8Array, size?: number): Promise<v
   const link = await t.open();
   link.send(t.head(1, "/stdin", { body, flags: 0 }), wire.stream(wire.STDIN, 1, body, size));
   link.send(wire.record(wire.STDIN, 1));
-  same((await link.answer(1)).text, digest(body), "the body");
+  same((await link.response(1)).text, digest(body), "the body");
 }
 
 must("no-body", "a request with no body ends with an empty STDIN record", async (t) => {
@@ -48,22 +48,22 @@ must("late-stdin", "STDIN that comes later than the params is waited for", async
   link.send(wire.record(wire.STDIN, 1, "la"));
   await t.serves();
   link.send(wire.record(wire.STDIN, 1, "te"), wire.record(wire.STDIN, 1));
-  same((await link.answer(1)).text, digest(Buffer.from("late")), "the body");
+  same((await link.response(1)).text, digest(Buffer.from("late")), "the body");
 });
 
 should("body-without-CONTENT_LENGTH-delivered", "a body without CONTENT_LENGTH is delivered", async (t) => {
-  const answer = await t.get("/stdin", { body: "without length", length: null });
-  same(answer.text, digest(Buffer.from("without length")), "the body");
+  const response = await t.get("/stdin", { body: "without length", length: null });
+  same(response.text, digest(Buffer.from("without length")), "the body");
 });
 
 should("bytes-beyond-CONTENT_LENGTH-cut", "bytes beyond CONTENT_LENGTH are cut off", async (t) => {
-  const answer = await t.get("/stdin", { body: "0123456789", length: "4" });
-  same(answer.text, digest(Buffer.from("0123")), "the body");
+  const response = await t.get("/stdin", { body: "0123456789", length: "4" });
+  same(response.text, digest(Buffer.from("0123")), "the body");
 });
 
 should("body-beyond-CONTENT_LENGTH-0", "a body beyond CONTENT_LENGTH 0 is cut off", async (t) => {
-  const answer = await t.get("/stdin", { body: "0123456789", length: "0" });
-  same(answer.text, digest(Buffer.alloc(0)), "the body");
+  const response = await t.get("/stdin", { body: "0123456789", length: "0" });
+  same(response.text, digest(Buffer.alloc(0)), "the body");
 });
 
 should(
@@ -74,9 +74,9 @@ should(
     link.send(t.request(1, "/stdin", { body: "0123", length: "10" }));
     await link.until("an end", () => link.isClosed || link.hasEnded(1));
     if (!link.hasEnded(1)) return;
-    const answer = await link.answer(1);
+    const response = await link.response(1);
     check(
-      answer.status !== 200 || answer.appStatus !== 0,
+      response.status !== 200 || response.appStatus !== 0,
       "the application was given a short body as a whole one",
     );
   },
@@ -88,9 +88,9 @@ should("lost-connection", "a connection lost within a body is not taken for its 
   link.finish();
   await link.until("an end", () => link.isClosed || link.hasEnded(1));
   if (!link.hasEnded(1)) return;
-  const answer = await link.answer(1);
+  const response = await link.response(1);
   check(
-    answer.status !== 200 || answer.appStatus !== 0,
+    response.status !== 200 || response.appStatus !== 0,
     "the application was given a lost body as a whole one",
   );
 });
@@ -122,7 +122,7 @@ should(
   "an application may answer without reading the body, and the connection goes on",
   async (t) => {
     const link = await t.open();
-    same((await t.ask(link, 1, "/unread", { body: bytes(300000) })).text, "unread", "the answer");
+    same((await t.ask(link, 1, "/unread", { body: bytes(300000) })).text, "unread", "the response");
     await t.servesOn(link, 1, "after");
   },
 );
@@ -130,7 +130,7 @@ should(
 should("response-before-body", "an application may answer before the body has come", async (t) => {
   const link = await t.open();
   link.send(t.head(1, "/unread", { body: "body" }), wire.record(wire.STDIN, 1, "b"));
-  same((await link.answer(1)).text, "unread", "the answer");
+  same((await link.response(1)).text, "unread", "the response");
   link.send(wire.record(wire.STDIN, 1, "ody"), wire.record(wire.STDIN, 1));
   await t.servesOn(link, 2, "after");
 });
@@ -140,7 +140,7 @@ should("DATA-records-responder-ignored", "DATA records of a Responder are ignore
   const request = t.request(1, "/stdin", { body: "body" });
   link.send(request.subarray(0, -20), wire.record(wire.DATA, 1, "data"), request.subarray(-20, -8));
   link.send(wire.record(wire.DATA, 1, "more"), wire.record(wire.DATA, 1), request.subarray(-8));
-  same((await link.answer(1)).text, digest(Buffer.from("body")), "the body");
+  same((await link.response(1)).text, digest(Buffer.from("body")), "the body");
 });
 
 should("STDIN-after-end-ignored", "STDIN after its end is ignored", async (t) => {
@@ -150,23 +150,23 @@ should("STDIN-after-end-ignored", "STDIN after its end is ignored", async (t) =>
     wire.record(wire.STDIN, 1, "more"),
     wire.record(wire.STDIN, 1),
   );
-  same((await link.answer(1)).text, digest(Buffer.from("body")), "the body");
+  same((await link.response(1)).text, digest(Buffer.from("body")), "the body");
   await t.servesOn(link, 2, "after");
 });
 
 /** Makes sure that STDOUT ends with one empty record, and that there is none before. */
-function endsOnce(answer: Answer): void {
-  const lengths = answer.records.filter((r) => r.type === wire.STDOUT).map((r) => r.content.length);
+function endsOnce(response: ReceivedResponse): void {
+  const lengths = response.records.filter((r) => r.type === wire.STDOUT).map((r) => r.content.length);
   same(lengths.at(-1), 0, "length of the last STDOUT record");
   check(!lengths.slice(0, -1).includes(0), "an empty STDOUT record before the end");
 }
 
 for (const [key, what, path, method] of [
-  ["short", "a short answer", "/params", "GET"],
+  ["short", "a short response", "/params", "GET"],
   ["1-mib", "1 MiB", "/large?bytes=1048576", "GET"],
-  ["head", "an answer to HEAD", "/params", "HEAD"],
-  ["204", "an answer 204", "/status?code=204", "GET"],
-  ["404", "an answer 404", "/no-such-path", "GET"],
+  ["head", "a response to HEAD", "/params", "HEAD"],
+  ["204", "a response 204", "/status?code=204", "GET"],
+  ["404", "a response 404", "/no-such-path", "GET"],
 ] as const) {
   must(
     `stdout-end-${key}`,
@@ -181,9 +181,9 @@ must(
   "empty-writes-application-become",
   "empty writes of the application become no empty STDOUT record",
   async (t) => {
-    const answer = await t.get("/empty-writes");
-    same(answer.text, "ab", "the answer");
-    endsOnce(answer);
+    const response = await t.get("/empty-writes");
+    same(response.text, "ab", "the response");
+    endsOnce(response);
   },
 );
 
@@ -197,15 +197,15 @@ must(
   "what the application writes to stderr arrives on STDERR, under the request's id",
   async (t) => {
     const link = await t.open();
-    const answer = await t.ask(link, 77, "/stderr?text=complaint");
-    check(answer.stderr.includes("complaint"), "it is not on STDERR");
-    check(!answer.stdout.includes("complaint"), "it is on STDOUT");
+    const response = await t.ask(link, 77, "/stderr?text=complaint");
+    check(response.stderr.includes("complaint"), "it is not on STDERR");
+    check(!response.stdout.includes("complaint"), "it is on STDOUT");
   },
 );
 
 must("stderr-end", "STDERR ends with an empty record if anything was written to it", async (t) => {
-  const answer = await t.get("/stderr?text=complaint");
-  const lengths = answer.records.filter((r) => r.type === wire.STDERR).map((r) => r.content.length);
+  const response = await t.get("/stderr?text=complaint");
+  const lengths = response.records.filter((r) => r.type === wire.STDERR).map((r) => r.content.length);
   check(lengths.length > 0, "no STDERR record");
   same(lengths.indexOf(0), lengths.length - 1, "place of the empty STDERR record");
 });
@@ -215,27 +215,27 @@ should("no-stderr", "nothing comes on STDERR if nothing was written to it", asyn
 });
 
 for (const length of [0, 1, 65527, 65528, 65535, 65536, 131072]) {
-  must(`response-length-${length}`, `an answer of ${length} bytes arrives whole`, async (t) => {
-    same((await t.get(`/large?bytes=${length}`)).body.length, length, "length of the answer");
+  must(`response-length-${length}`, `a response of ${length} bytes arrives whole`, async (t) => {
+    same((await t.get(`/large?bytes=${length}`)).body.length, length, "length of the response");
   });
 }
 
-must("16-mib-in-pieces", "an answer of 16 MiB arrives whole", async (t) => {
-  same((await t.get("/large?bytes=16777216")).body.length, 16777216, "length of the answer");
+must("16-mib-in-pieces", "a response of 16 MiB arrives whole", async (t) => {
+  same((await t.get("/large?bytes=16777216")).body.length, 16777216, "length of the response");
 });
 
 must(
   "answer-16-mib-arrives-whole",
-  "an answer of 16 MiB arrives whole at a reader that stops in between",
+  "a response of 16 MiB arrives whole at a reader that stops in between",
   async (t) => {
     const link = await t.open();
     link.send(t.request(1, "/large?bytes=16777216"));
     for (let stop = 1; stop <= 4; stop++) {
-      await link.until("more of the answer", () => link.received > stop * 1000000);
+      await link.until("more of the response", () => link.received > stop * 1000000);
       link.pause();
       await t.serves();
       link.resume();
     }
-    same((await link.answer(1)).body.length, 16777216, "length of the answer");
+    same((await link.response(1)).body.length, 16777216, "length of the response");
   },
 );

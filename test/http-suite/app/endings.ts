@@ -4,7 +4,7 @@ const announced = { "Content-Type": "text/plain", "X-Accel-Buffering": "no" };
 
 /** Answers that break off, and handlers that fail. */
 export const endings: Record<string, Behaviour> = {
-  /** Never answers. */
+  /** Never responses. */
   silent({ exchange }) {
     exchange.note("started");
   },
@@ -13,7 +13,7 @@ export const endings: Record<string, Behaviour> = {
   },
   "throw-after"({ res }) {
     res.writeHead(200, announced);
-    res.write("half of the answer");
+    res.write("half of the response");
     throw new Error("secret of the handler");
   },
   async "reject-before"() {
@@ -22,32 +22,32 @@ export const endings: Record<string, Behaviour> = {
   },
   async "reject-after"({ res, exchange }) {
     res.writeHead(200, announced);
-    res.write("half of the answer");
+    res.write("half of the response");
     await exchange.released();
     throw new Error("secret of the handler");
   },
   async "destroy-res"({ res, exchange }) {
     res.writeHead(200, announced);
-    res.write("half of the answer");
+    res.write("half of the response");
     await exchange.released();
     res.destroy();
   },
   async "destroy-res-error"({ res, exchange }) {
     res.on("error", (error) => exchange.note(`res error ${error.message}`));
     res.writeHead(200, announced);
-    res.write("half of the answer");
+    res.write("half of the response");
     await exchange.released();
     res.destroy(new Error("broken off"));
   },
   async "destroy-req"({ req, res, exchange }) {
     res.writeHead(200, announced);
-    res.write("half of the answer");
+    res.write("half of the response");
     await exchange.released();
     req.destroy();
   },
   async "destroy-socket"({ req, res, exchange }) {
     res.writeHead(200, announced);
-    res.write("half of the answer");
+    res.write("half of the response");
     await exchange.released();
     req.socket.destroy();
   },
@@ -58,7 +58,7 @@ export const endings: Record<string, Behaviour> = {
   /** Announces more than it sends, and breaks off. */
   async "destroy-short"({ res, exchange }) {
     res.writeHead(200, { ...announced, "Content-Length": 1000 });
-    res.write("half of the answer");
+    res.write("half of the response");
     await exchange.released();
     res.destroy();
   },

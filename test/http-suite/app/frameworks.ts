@@ -95,7 +95,7 @@ function expressApp(express: typeof express5): RequestListener {
     res.clearCookie("old");
     res.json({ set: 3 });
   });
-  app.get("/fw/etag", (_req, res) => res.send("an answer with an entity tag"));
+  app.get("/fw/etag", (_req, res) => res.send("a response with an entity tag"));
   app.get("/fw/status", (_req, res) => res.sendStatus(204));
   app.get("/fw/format", (_req, res) =>
     res.format({ text: () => res.send("text"), json: () => res.send({ format: "json" }) }),

@@ -25,7 +25,7 @@ export const connections: readonly Case[] = [
       const waiting = Array.from({ length: 20 }, () => send(t, { path: exchange.path("held") }));
       assert.equal((await sendForEcho(t, { path: "/other" })).url, "/other");
       await exchange.release();
-      for (const answer of await Promise.all(waiting)) assert.equal(answer.body.toString(), "released");
+      for (const response of await Promise.all(waiting)) assert.equal(response.body.toString(), "released");
     },
   },
   {
@@ -34,11 +34,11 @@ export const connections: readonly Case[] = [
     tags: ["transport", "one-process"],
     async run(t) {
       const sizes = Array.from({ length: 10 }, (_, index) => 200_000 + index);
-      const answers = await Promise.all(
+      const responses = await Promise.all(
         sizes.map((size) => send(t, { method: "POST", path: "/_/body", body: pattern(size) })),
       );
       assert.deepEqual(
-        answers.map((answer) => JSON.parse(answer.body.toString()).length),
+        responses.map((response) => JSON.parse(response.body.toString()).length),
         sizes,
       );
     },
@@ -63,9 +63,9 @@ export const connections: readonly Case[] = [
       ];
       for (const request of kinds) {
         await sendOn(connection, t, request);
-        const answer = await connection.answer(request.method);
-        assert.ok(answer.complete);
-        if (request.path === "/last") assert.equal(JSON.parse(answer.body.toString()).url, "/last");
+        const response = await connection.response(request.method);
+        assert.ok(response.complete);
+        if (request.path === "/last") assert.equal(JSON.parse(response.body.toString()).url, "/last");
       }
       connection.destroy();
     },
@@ -78,7 +78,7 @@ export const connections: readonly Case[] = [
       const connection = await open(t);
       for (let index = 0; index < 100; index++) {
         await sendOn(connection, t, { path: `/again/${index}` });
-        assert.equal(JSON.parse((await connection.answer()).body.toString()).url, `/again/${index}`);
+        assert.equal(JSON.parse((await connection.response()).body.toString()).url, `/again/${index}`);
       }
       connection.destroy();
     },
@@ -91,7 +91,7 @@ export const connections: readonly Case[] = [
       const paths = ["/p/1", "/p/2", "/p/3", "/p/4", "/p/5"];
       await connection.write(paths.map((path) => requestHead(t, { path }, path !== "/p/5")).join(""));
       for (const path of paths) {
-        assert.equal(JSON.parse((await connection.answer()).body.toString()).url, path);
+        assert.equal(JSON.parse((await connection.response()).body.toString()).url, path);
       }
       connection.destroy();
     },
@@ -102,8 +102,8 @@ export const connections: readonly Case[] = [
     tls: true,
     async run(t) {
       const body = pattern(300_000);
-      const answer = await send(t, { method: "POST", path: "/_/body", body, tls: true });
-      assert.equal(JSON.parse(answer.body.toString()).length, body.length);
+      const response = await send(t, { method: "POST", path: "/_/body", body, tls: true });
+      assert.equal(JSON.parse(response.body.toString()).length, body.length);
       const big = await send(t, { path: "/_/size?length=1000000&as=stream", tls: true });
       assert.ok(big.body.equals(pattern(1_000_000)));
     },

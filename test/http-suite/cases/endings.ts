@@ -6,16 +6,17 @@ import type { Case, CaseContext } from "../target.ts";
 
 const MEGABYTE = 1024 * 1024;
 
-/** Runs a behaviour that writes half of an answer and breaks off when released; the client must notice. */
+/** Runs a behaviour that writes half of a response and breaks off when released; the client must notice. */
 async function assertBrokenOff(t: CaseContext, behaviour: string): Promise<void> {
   const exchange = newExchange(t);
   const connection = await open(t);
   await sendOn(connection, t, { path: exchange.path(behaviour) });
   const releasing = exchange.release();
   // A front end may keep the half answer to itself and send an error in its place, which is as good.
-  const answer = await connection.answer().catch(() => undefined);
+  const response = await connection.response().catch(() => undefined);
   await releasing;
-  if (answer && answer.statusCode < 500) assert.equal(answer.complete, false, "half an answer looks whole");
+  if (response && response.statusCode < 500)
+    assert.equal(response.complete, false, "half a response looks whole");
   connection.destroy();
   assert.equal((await sendForEcho(t, { path: "/after" })).url, "/after");
 }
@@ -53,7 +54,7 @@ export const endings: readonly Case[] = [
   ...brokenOff.map(
     ([what, behaviour]): Case => ({
       id: `endings/${behaviour}`,
-      name: `does not let an answer look whole that ends with ${what}`,
+      name: `does not let a response look whole that ends with ${what}`,
       tags: ["transport", "one-process"],
       run: (t) => assertBrokenOff(t, behaviour),
     }),
@@ -63,8 +64,8 @@ export const endings: readonly Case[] = [
     name: "gives no success when the application destroys a response that it has not begun",
     tags: ["transport"],
     async run(t) {
-      const answer = await send(t, { path: "/_/destroy-unsent" }).catch(() => undefined);
-      if (answer) assert.ok(answer.statusCode >= 500, `status ${answer.statusCode}`);
+      const response = await send(t, { path: "/_/destroy-unsent" }).catch(() => undefined);
+      if (response) assert.ok(response.statusCode >= 500, `status ${response.statusCode}`);
       assert.equal((await sendForEcho(t, { path: "/after" })).url, "/after");
     },
   },
@@ -75,9 +76,9 @@ export const endings: readonly Case[] = [
     fastcgiOnly: true,
     apps: ["plain"],
     async run(t) {
-      const answer = await send(t, { path: "/_/throw-before" });
-      assert.equal(answer.statusCode, 500);
-      assert.ok(!answer.body.includes("secret"));
+      const response = await send(t, { path: "/_/throw-before" });
+      assert.equal(response.statusCode, 500);
+      assert.ok(!response.body.includes("secret"));
       assert.equal((await sendForEcho(t, { path: "/after" })).url, "/after");
     },
   },
@@ -88,14 +89,14 @@ export const endings: readonly Case[] = [
     fastcgiOnly: true,
     apps: ["plain"],
     async run(t) {
-      const answer = await send(t, { path: "/_/reject-before" });
-      assert.equal(answer.statusCode, 500);
-      assert.ok(!answer.body.includes("secret"));
+      const response = await send(t, { path: "/_/reject-before" });
+      assert.equal(response.statusCode, 500);
+      assert.ok(!response.body.includes("secret"));
     },
   },
   {
     id: "endings/throws-after-head",
-    name: "does not let an answer look whole whose handler throws after the head",
+    name: "does not let a response look whole whose handler throws after the head",
     tags: ["transport", "one-process"],
     fastcgiOnly: true,
     apps: ["plain"],
@@ -103,7 +104,7 @@ export const endings: readonly Case[] = [
   },
   {
     id: "endings/rejects-after-head",
-    name: "does not let an answer look whole whose handler rejects after the head",
+    name: "does not let a response look whole whose handler rejects after the head",
     tags: ["transport", "one-process"],
     fastcgiOnly: true,
     apps: ["plain"],
@@ -119,14 +120,14 @@ export const endings: readonly Case[] = [
   },
   {
     id: "endings/throws-after-head-in-framework",
-    name: "does not let an answer look whole whose handler throws after the head, in a framework",
+    name: "does not let a response look whole whose handler throws after the head, in a framework",
     tags: ["transport", "one-process"],
     apps: ["express5", "express4", "connect"],
     run: (t) => assertBrokenOff(t, "throw-after"),
   },
   {
     id: "endings/client-gone",
-    name: "tells the application that the client is gone before the answer",
+    name: "tells the application that the client is gone before the response",
     tags: ["transport", "waits"],
     async run(t) {
       const events = await eventsWhenGone(t, "silent", (connection, path) => sendOn(connection, t, { path }));
@@ -174,12 +175,12 @@ export const endings: readonly Case[] = [
       const body = pattern(8 * MEGABYTE);
       const fields = [["Content-Length", String(body.length)]] as const;
       await connection.write(requestHead(t, { method: "POST", path: "/_/refused", fields }, true));
-      const answering = connection.answer();
-      // The server may close the connection after its answer: the rest of the body is not its matter.
+      const answering = connection.response();
+      // The server may close the connection after its response: the rest of the body is not its matter.
       await connection.write(body).catch(() => undefined);
-      const answer = await answering;
-      assert.equal(answer.statusCode, 413);
-      assert.equal(answer.body.toString(), "too large");
+      const response = await answering;
+      assert.equal(response.statusCode, 413);
+      assert.equal(response.body.toString(), "too large");
       connection.destroy();
     },
   },
@@ -191,7 +192,7 @@ export const endings: readonly Case[] = [
       const connection = await open(t);
       const fields = [["Content-Length", "100000"]] as const;
       await connection.write(requestHead(t, { method: "POST", path: "/_/refused", fields }, true));
-      assert.equal((await connection.answer()).statusCode, 413);
+      assert.equal((await connection.response()).statusCode, 413);
       connection.destroy();
     },
   },

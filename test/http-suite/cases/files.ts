@@ -24,13 +24,13 @@ function fileCases(
       tags,
       apps,
       async run(t) {
-        const answer = await get(t, path);
-        assert.equal(answer.statusCode, 200);
-        assert.equal(answer.body.toString(), letters);
-        assert.match(value(answer, "content-type") ?? "", /^text\/plain/);
-        assert.equal(value(answer, "content-length"), "260");
-        assert.equal(value(answer, "accept-ranges"), "bytes");
-        assert.ok(value(answer, "etag") && value(answer, "last-modified"));
+        const response = await get(t, path);
+        assert.equal(response.statusCode, 200);
+        assert.equal(response.body.toString(), letters);
+        assert.match(value(response, "content-type") ?? "", /^text\/plain/);
+        assert.equal(value(response, "content-length"), "260");
+        assert.equal(value(response, "accept-ranges"), "bytes");
+        assert.ok(value(response, "etag") && value(response, "last-modified"));
       },
     },
     {
@@ -39,9 +39,9 @@ function fileCases(
       tags,
       apps,
       async run(t) {
-        const answer = await send(t, { method: "HEAD", path });
-        assert.equal(answer.statusCode, 200);
-        assert.equal(value(answer, "content-length"), "260");
+        const response = await send(t, { method: "HEAD", path });
+        assert.equal(response.statusCode, 200);
+        assert.equal(value(response, "content-length"), "260");
       },
     },
     {
@@ -50,10 +50,10 @@ function fileCases(
       tags,
       apps,
       async run(t) {
-        const answer = await get(t, path, ["Range", "bytes=26-51"]);
-        assert.equal(answer.statusCode, 206);
-        assert.equal(value(answer, "content-range"), "bytes 26-51/260");
-        assert.equal(answer.body.toString(), letters.slice(26, 52));
+        const response = await get(t, path, ["Range", "bytes=26-51"]);
+        assert.equal(response.statusCode, 206);
+        assert.equal(value(response, "content-range"), "bytes 26-51/260");
+        assert.equal(response.body.toString(), letters.slice(26, 52));
       },
     },
     {
@@ -62,9 +62,9 @@ function fileCases(
       tags,
       apps,
       async run(t) {
-        const answer = await get(t, path, ["Range", "bytes=-5"]);
-        assert.equal(answer.statusCode, 206);
-        assert.equal(answer.body.toString(), "vwxyz");
+        const response = await get(t, path, ["Range", "bytes=-5"]);
+        assert.equal(response.statusCode, 206);
+        assert.equal(response.body.toString(), "vwxyz");
       },
     },
     {
@@ -73,9 +73,9 @@ function fileCases(
       tags,
       apps,
       async run(t) {
-        const answer = await get(t, path, ["Range", "bytes=1000-"]);
-        assert.equal(answer.statusCode, 416);
-        assert.equal(value(answer, "content-range"), "bytes */260");
+        const response = await get(t, path, ["Range", "bytes=1000-"]);
+        assert.equal(response.statusCode, 416);
+        assert.equal(value(response, "content-range"), "bytes */260");
       },
     },
     {
@@ -103,9 +103,9 @@ function fileCases(
         const etag = value(whole, "etag") ?? "";
         const date = value(whole, "last-modified") ?? "";
         for (const condition of [["If-None-Match", etag] as const, ["If-Modified-Since", date] as const]) {
-          const answer = await get(t, path, condition);
-          assert.equal(answer.statusCode, 304, condition[0]);
-          assert.equal(value(answer, "etag"), etag);
+          const response = await get(t, path, condition);
+          assert.equal(response.statusCode, 304, condition[0]);
+          assert.equal(value(response, "etag"), etag);
         }
         assert.equal((await get(t, path, ["If-None-Match", '"other"'])).statusCode, 200);
       },

@@ -43,9 +43,9 @@ export const frameworks: readonly Case[] = [
     tags: ["one-process"],
     apps: express,
     async run(t) {
-      const answer = await get(t, "/fw/download");
-      assert.equal(value(answer, "content-disposition"), 'attachment; filename="the letters.txt"');
-      assert.equal(answer.body.toString(), letters);
+      const response = await get(t, "/fw/download");
+      assert.equal(value(response, "content-disposition"), 'attachment; filename="the letters.txt"');
+      assert.equal(response.body.toString(), letters);
     },
   },
   {
@@ -177,21 +177,21 @@ export const frameworks: readonly Case[] = [
     name: "compression compresses",
     apps: all,
     async run(t) {
-      const answer = await get(t, "/fw/compressed", ["Accept-Encoding", "gzip"]);
-      assert.equal(value(answer, "content-encoding"), "gzip");
-      assert.match(values(answer, "vary").join(), /accept-encoding/i);
-      assert.ok(answer.body.length < 50_000);
-      assert.ok(gunzipSync(answer.body).equals(pattern(100_000)));
+      const response = await get(t, "/fw/compressed", ["Accept-Encoding", "gzip"]);
+      assert.equal(value(response, "content-encoding"), "gzip");
+      assert.match(values(response, "vary").join(), /accept-encoding/i);
+      assert.ok(response.body.length < 50_000);
+      assert.ok(gunzipSync(response.body).equals(pattern(100_000)));
     },
   },
   {
     id: "frameworks/compression-refused",
-    name: "compression leaves an answer alone where the client takes none",
+    name: "compression leaves a response alone where the client takes none",
     apps: all,
     async run(t) {
-      const answer = await get(t, "/fw/compressed");
-      assert.equal(value(answer, "content-encoding"), undefined);
-      assert.ok(answer.body.equals(pattern(100_000)));
+      const response = await get(t, "/fw/compressed");
+      assert.equal(value(response, "content-encoding"), undefined);
+      assert.ok(response.body.equals(pattern(100_000)));
     },
   },
   {
@@ -261,9 +261,9 @@ export const frameworks: readonly Case[] = [
     tags: ["one-process"],
     apps: express,
     async run(t) {
-      const answer = await get(t, "/fw/etag");
-      assert.equal(answer.body.toString(), "an answer with an entity tag");
-      const again = await get(t, "/fw/etag", ["If-None-Match", value(answer, "etag") ?? ""]);
+      const response = await get(t, "/fw/etag");
+      assert.equal(response.body.toString(), "a response with an entity tag");
+      const again = await get(t, "/fw/etag", ["If-None-Match", value(response, "etag") ?? ""]);
       assert.equal(again.statusCode, 304);
       assert.equal(again.body.length, 0);
     },
@@ -274,9 +274,9 @@ export const frameworks: readonly Case[] = [
     tags: ["one-process"],
     apps: express,
     async run(t) {
-      const answer = await get(t, "/fw/status");
-      assert.equal(answer.statusCode, 204);
-      assert.equal(value(answer, "content-type"), undefined);
+      const response = await get(t, "/fw/status");
+      assert.equal(response.statusCode, 204);
+      assert.equal(value(response, "content-type"), undefined);
     },
   },
   {

@@ -9,14 +9,14 @@ const get = (t: CaseContext, behaviour: string) => send(t, { path: `/_/${behavio
 async function sendTwo(t: CaseContext, path: string, method = "GET") {
   const connection = await open(t);
   await sendOn(connection, t, { method, path });
-  const answer = await connection.answer(method);
+  const response = await connection.response(method);
   await sendOn(connection, t, { path: "/after" });
-  const after = await connection.answer().catch((error: Error) => error);
+  const after = await connection.response().catch((error: Error) => error);
   connection.destroy();
-  // A server may close the connection after the answer, but not leave bytes on it.
+  // A server may close the connection after the response, but not leave bytes on it.
   if (after instanceof Error) assert.match(after.message, /FIN|ECONNRESET|EPIPE/);
   else assert.equal(JSON.parse(after.body.toString()).url, "/after");
-  return answer;
+  return response;
 }
 
 export const heads: readonly Case[] = [
@@ -24,42 +24,42 @@ export const heads: readonly Case[] = [
     id: "heads/write-head-object",
     name: "sends what writeHead is given as an object",
     async run(t) {
-      const answer = await get(t, "head-object");
-      assert.equal(answer.statusCode, 201);
-      assert.equal(value(answer, "x-one"), "1");
-      assert.equal(values(answer, "x-many").join(", "), "a, b");
-      assert.equal(answer.body.toString(), "object");
+      const response = await get(t, "head-object");
+      assert.equal(response.statusCode, 201);
+      assert.equal(value(response, "x-one"), "1");
+      assert.equal(values(response, "x-many").join(", "), "a, b");
+      assert.equal(response.body.toString(), "object");
     },
   },
   {
     id: "heads/write-head-reason",
     name: "sends the reason that writeHead is given",
     async run(t) {
-      const answer = await get(t, "head-message");
-      assert.equal(answer.statusCode, 201);
-      assert.equal(answer.statusMessage, "Made Here");
-      assert.equal(value(answer, "x-one"), "1");
+      const response = await get(t, "head-message");
+      assert.equal(response.statusCode, 201);
+      assert.equal(response.statusMessage, "Made Here");
+      assert.equal(value(response, "x-one"), "1");
     },
   },
   {
     id: "heads/write-head-array",
     name: "sends what writeHead is given as a flat array",
     async run(t) {
-      const answer = await get(t, "head-flat");
-      assert.equal(value(answer, "x-one"), "1");
+      const response = await get(t, "head-flat");
+      assert.equal(value(response, "x-one"), "1");
       // After a setHeader, as Express does it, Node.js before 22 leaves the last of a repeated name only.
       const isMerged = t.app.startsWith("express") && Number.parseInt(process.versions.node, 10) < 22;
-      assert.equal(values(answer, "x-many").join(", "), isMerged ? "b" : "a, b");
+      assert.equal(values(response, "x-many").join(", "), isMerged ? "b" : "a, b");
     },
   },
   {
     id: "heads/write-head-merge",
     name: "merges writeHead with setHeader",
     async run(t) {
-      const answer = await get(t, "head-merged");
-      assert.equal(answer.statusCode, 202);
+      const response = await get(t, "head-merged");
+      assert.equal(response.statusCode, 202);
       assert.deepEqual(
-        ["x-one", "x-two", "x-three"].map((name) => value(answer, name)),
+        ["x-one", "x-two", "x-three"].map((name) => value(response, name)),
         ["1", "2", "3"],
       );
     },
@@ -68,19 +68,19 @@ export const heads: readonly Case[] = [
     id: "heads/write-head-twice",
     name: "refuses a second writeHead",
     async run(t) {
-      const answer = await send(t, { path: newExchange(t).path("head-twice") });
-      assert.equal(answer.body.toString(), "ERR_HTTP_HEADERS_SENT");
+      const response = await send(t, { path: newExchange(t).path("head-twice") });
+      assert.equal(response.body.toString(), "ERR_HTTP_HEADERS_SENT");
     },
   },
   {
     id: "heads/set-header",
     name: "sends what setHeader, appendHeader, setHeaders and removeHeader leave",
     async run(t) {
-      const answer = await get(t, "set-headers");
-      assert.equal(values(answer, "x-many").join(", "), "a, b");
-      assert.equal(values(answer, "x-appended").join(", "), "1, 2");
+      const response = await get(t, "set-headers");
+      assert.equal(values(response, "x-many").join(", "), "a, b");
+      assert.equal(values(response, "x-appended").join(", "), "1, 2");
       assert.deepEqual(
-        ["x-gone", "x-mapped", "x-fetched"].map((name) => value(answer, name)),
+        ["x-gone", "x-mapped", "x-fetched"].map((name) => value(response, name)),
         [undefined, "m", "f"],
       );
     },
@@ -102,9 +102,9 @@ export const heads: readonly Case[] = [
       id: `heads/status-${code}`,
       name: `sends the status ${code} with its body`,
       async run(t) {
-        const answer = await get(t, `status?code=${code}`);
-        assert.equal(answer.statusCode, code);
-        assert.equal(answer.body.toString(), `status ${code}`);
+        const response = await get(t, `status?code=${code}`);
+        assert.equal(response.statusCode, code);
+        assert.equal(response.body.toString(), `status ${code}`);
       },
     }),
   ),
@@ -112,18 +112,18 @@ export const heads: readonly Case[] = [
     id: "heads/own-reason",
     name: "sends a reason of the application's own",
     async run(t) {
-      const answer = await get(t, "status?code=404&reason=Nothing%20To%20See");
-      assert.equal(answer.statusCode, 404);
-      assert.equal(answer.statusMessage, "Nothing To See");
+      const response = await get(t, "status?code=404&reason=Nothing%20To%20See");
+      assert.equal(response.statusCode, 404);
+      assert.equal(response.statusMessage, "Nothing To See");
     },
   },
   {
     id: "heads/unregistered-status",
     name: "sends a status without a registered reason",
     async run(t) {
-      const answer = await get(t, "status?code=299&reason=Own%20Status");
-      assert.equal(answer.statusCode, 299);
-      assert.equal(answer.body.toString(), "status 299");
+      const response = await get(t, "status?code=299&reason=Own%20Status");
+      assert.equal(response.statusCode, 299);
+      assert.equal(response.body.toString(), "status 299");
     },
   },
   {
@@ -145,12 +145,12 @@ export const heads: readonly Case[] = [
       id: `heads/${kilobytes}-kb`,
       name: `sends a response head of ${kilobytes} KB`,
       async run(t) {
-        const answer = await get(t, `long-head?length=${kilobytes * 1024}`);
-        assert.equal(answer.statusCode, 200);
+        const response = await get(t, `long-head?length=${kilobytes * 1024}`);
+        assert.equal(response.statusCode, 200);
         for (let index = 0; index < kilobytes; index++) {
-          assert.equal(value(answer, `x-long-${index}`)?.length, 1000);
+          assert.equal(value(response, `x-long-${index}`)?.length, 1000);
         }
-        assert.equal(answer.body.toString(), "long head");
+        assert.equal(response.body.toString(), "long head");
       },
     }),
   ),
@@ -158,9 +158,9 @@ export const heads: readonly Case[] = [
     id: "heads/own-chunked",
     name: "does not frame twice when the application sets Transfer-Encoding in writeHead",
     async run(t) {
-      const answer = await sendTwo(t, "/_/own-chunked");
-      assert.equal(answer.body.toString(), "own framing");
-      assert.ok(answer.complete);
+      const response = await sendTwo(t, "/_/own-chunked");
+      assert.equal(response.body.toString(), "own framing");
+      assert.ok(response.complete);
     },
   },
   {
@@ -174,19 +174,19 @@ export const heads: readonly Case[] = [
     id: "heads/own-connection",
     name: "answers when the application sets Connection and Keep-Alive",
     async run(t) {
-      const answer = await sendTwo(t, "/_/own-connection");
-      assert.equal(answer.body.toString(), "own connection");
-      assert.ok(values(answer, "connection").length < 2);
-      assert.ok(values(answer, "keep-alive").length < 2);
+      const response = await sendTwo(t, "/_/own-connection");
+      assert.equal(response.body.toString(), "own connection");
+      assert.ok(values(response, "connection").length < 2);
+      assert.ok(values(response, "keep-alive").length < 2);
     },
   },
   {
     id: "heads/content-length",
     name: "sends the application's own Content-Length",
     async run(t) {
-      const answer = await sendTwo(t, "/_/own-length");
-      assert.equal(value(answer, "content-length"), "5");
-      assert.equal(answer.body.toString(), "12345");
+      const response = await sendTwo(t, "/_/own-length");
+      assert.equal(value(response, "content-length"), "5");
+      assert.equal(response.body.toString(), "12345");
     },
   },
   {
@@ -200,9 +200,9 @@ export const heads: readonly Case[] = [
     id: "heads/head-written",
     name: "sends no body in answer to HEAD when the application writes one",
     async run(t) {
-      const answer = await sendTwo(t, "/_/forbidden-body", "HEAD");
-      assert.equal(answer.statusCode, 200);
-      assert.equal(value(answer, "etag"), '"1"');
+      const response = await sendTwo(t, "/_/forbidden-body", "HEAD");
+      assert.equal(response.statusCode, 200);
+      assert.equal(value(response, "etag"), '"1"');
     },
   },
   {
@@ -217,10 +217,10 @@ export const heads: readonly Case[] = [
       id: `heads/no-body-${code}`,
       name: `sends no body with ${code} when the application writes one`,
       async run(t) {
-        const answer = await sendTwo(t, `/_/forbidden-body?code=${code}`);
-        assert.equal(answer.statusCode, code);
-        assert.equal(value(answer, "etag"), '"1"');
-        assert.equal(value(answer, "transfer-encoding"), undefined);
+        const response = await sendTwo(t, `/_/forbidden-body?code=${code}`);
+        assert.equal(response.statusCode, code);
+        assert.equal(value(response, "etag"), '"1"');
+        assert.equal(value(response, "transfer-encoding"), undefined);
       },
     }),
   ),
@@ -233,26 +233,26 @@ export const heads: readonly Case[] = [
   },
   {
     id: "heads/informational",
-    name: "sends the final answer after writeContinue, writeProcessing and writeEarlyHints",
+    name: "sends the final response after writeContinue, writeProcessing and writeEarlyHints",
     tags: ["transport"],
     async run(t) {
       const exchange = newExchange(t);
-      const answer = await send(t, { path: exchange.path("informational") });
-      assert.equal(answer.statusCode, 200);
-      assert.equal(value(answer, "x-final"), "yes");
-      assert.equal(answer.body.toString(), "final");
+      const response = await send(t, { path: exchange.path("informational") });
+      assert.equal(response.statusCode, 200);
+      assert.equal(value(response, "x-final"), "yes");
+      assert.equal(response.body.toString(), "final");
       assert.deepEqual((await exchange.report()).events, ["continue", "early hints"]);
       // Over FastCGI nobody but lighttpd copes with them, so they go nowhere.
-      if (t.frontEnd !== "node:http") assert.deepEqual(answer.informational, []);
+      if (t.frontEnd !== "node:http") assert.deepEqual(response.informational, []);
     },
   },
   {
     id: "heads/trailers",
     name: "sends the body whole when the application adds trailers",
     async run(t) {
-      const answer = await sendTwo(t, "/_/trailers");
-      assert.equal(answer.body.toString(), "body,end");
-      assert.ok(answer.complete);
+      const response = await sendTwo(t, "/_/trailers");
+      assert.equal(response.body.toString(), "body,end");
+      assert.ok(response.complete);
     },
   },
 ];

@@ -12,7 +12,7 @@ async function readLate(t: CaseContext, by: string, body: Partial<RequestToSend>
   const connection = await open(t);
   // node:http closes a connection that the client does not keep after the response, and whatever is on its way.
   const sent = sendOn(connection, t, { method: "POST", path, ...body }).catch(() => {});
-  assert.equal((await connection.answer()).body.toString(), "accepted");
+  assert.equal((await connection.response()).body.toString(), "accepted");
   const { events } = await exchange.noted("over");
   connection.destroy();
   await sent;

@@ -93,9 +93,9 @@ export const requestBodies: readonly Case[] = [
       const fields = [["Transfer-Encoding", "chunked"]] as const;
       await connection.write(requestHead(t, { method: "POST", path, fields }));
       await connection.write("5;name=value\r\nhello\r\n0\r\nX-Trailer: 1\r\n\r\n");
-      const answer = await connection.answer();
-      assert.equal(answer.statusCode, 200);
-      assertBody(JSON.parse(answer.body.toString()), Buffer.from("hello"));
+      const response = await connection.response();
+      assert.equal(response.statusCode, 200);
+      assertBody(JSON.parse(response.body.toString()), Buffer.from("hello"));
       connection.destroy();
     },
   },
@@ -110,7 +110,7 @@ export const requestBodies: readonly Case[] = [
       const fields = [["Content-Length", String(body.length)]] as const;
       await connection.write(requestHead(t, { method: "POST", path, fields }));
       for (const byte of body) await connection.write(Buffer.from([byte]));
-      assertBody(JSON.parse((await connection.answer()).body.toString()), body);
+      assertBody(JSON.parse((await connection.response()).body.toString()), body);
       connection.destroy();
     },
   },
@@ -145,16 +145,16 @@ export const requestBodies: readonly Case[] = [
         ["Expect", "100-continue"],
       ] as const;
       await connection.write(requestHead(t, { method: "POST", path, fields }));
-      const answering = connection.answer();
+      const answering = connection.response();
       // Some servers wait for the first byte of the body before they say anything, which the client may send.
       await connection.write(body);
-      const answer = await answering;
-      assert.equal(answer.statusCode, 200);
+      const response = await answering;
+      assert.equal(response.statusCode, 200);
       assert.deepEqual(
-        answer.informational.filter((status) => status !== 100),
+        response.informational.filter((status) => status !== 100),
         [],
       );
-      assertBody(JSON.parse(answer.body.toString()), body);
+      assertBody(JSON.parse(response.body.toString()), body);
       connection.destroy();
     },
   },
@@ -170,7 +170,7 @@ export const requestBodies: readonly Case[] = [
       await connection.write(requestHead(t, { method: "POST", path, fields }));
       assert.equal(await connection.interim(), 100);
       await connection.write("body");
-      assert.equal((await connection.answer()).statusCode, 200);
+      assert.equal((await connection.response()).statusCode, 200);
       connection.destroy();
     },
   },
@@ -180,9 +180,9 @@ export const requestBodies: readonly Case[] = [
     async run(t) {
       const connection = await open(t);
       await sendOn(connection, t, { method: "POST", path: "/_/ignored-upload", body: pattern(MEGABYTE) });
-      const answer = await connection.answer();
-      assert.equal(answer.statusCode, 200);
-      assert.equal(answer.body.toString(), "not read");
+      const response = await connection.response();
+      assert.equal(response.statusCode, 200);
+      assert.equal(response.body.toString(), "not read");
       connection.destroy();
     },
   },
@@ -242,8 +242,8 @@ export const requestBodies: readonly Case[] = [
       assert.ok(held < 64 * MEGABYTE, `memory grew by ${held} bytes`);
       await exchange.release();
       await sending;
-      const answer = await connection.answer();
-      assert.equal(answer.body.toString(), String(total));
+      const response = await connection.response();
+      assert.equal(response.body.toString(), String(total));
       const kept = (await exchange.memory()) - before;
       assert.ok(kept < 64 * MEGABYTE, `memory grew by ${kept} bytes after it was read`);
       connection.destroy();

@@ -197,7 +197,7 @@ export const requestFields: readonly Case[] = [
     async run(t) {
       const connection = await open(t);
       await sendOn(connection, t, {}, false);
-      const echo = JSON.parse((await connection.answer()).body.toString());
+      const echo = JSON.parse((await connection.response()).body.toString());
       assert.equal(echo.remoteAddress, connection.socket.localAddress);
       assert.equal(echo.remotePort, connection.socket.localPort);
       connection.destroy();

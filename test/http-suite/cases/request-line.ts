@@ -43,10 +43,10 @@ export const requestLine: readonly Case[] = [
     name: "answers HEAD with the head of GET and no body",
     tags: ["transport", "one-process"],
     async run(t) {
-      const answer = await send(t, { method: "HEAD", path: "/head" });
-      assert.equal(answer.statusCode, 200);
-      assert.equal(value(answer, "x-seen-method"), "HEAD");
-      assert.match(value(answer, "content-type") ?? "", /json/);
+      const response = await send(t, { method: "HEAD", path: "/head" });
+      assert.equal(response.statusCode, 200);
+      assert.equal(value(response, "x-seen-method"), "HEAD");
+      assert.match(value(response, "content-type") ?? "", /json/);
     },
   },
   {
@@ -54,8 +54,8 @@ export const requestLine: readonly Case[] = [
     name: "refuses a method that node:http does not know",
     async run(t) {
       const exchange = newExchange(t);
-      const answer = await send(t, { method: "UNHEARD", path: exchange.path("reached") });
-      assert.ok(answer.statusCode >= 400 && answer.statusCode < 600, `status ${answer.statusCode}`);
+      const response = await send(t, { method: "UNHEARD", path: exchange.path("reached") });
+      assert.ok(response.statusCode >= 400 && response.statusCode < 600, `status ${response.statusCode}`);
       assert.deepEqual((await exchange.report()).events, []);
     },
   },
@@ -75,8 +75,8 @@ export const requestLine: readonly Case[] = [
       name: `refuses a URL with UTF-8 bytes in the ${target.includes("?") ? "query" : "path"}, or passes it as it is`,
       async run(t) {
         // node:http refuses it, most web servers do not.
-        const answer = await send(t, { path: target });
-        if (answer.statusCode !== 400) assert.equal(JSON.parse(answer.body.toString()).url, target);
+        const response = await send(t, { path: target });
+        if (response.statusCode !== 400) assert.equal(JSON.parse(response.body.toString()).url, target);
       },
     }),
   ),
@@ -118,10 +118,10 @@ export const requestLine: readonly Case[] = [
     async run(t) {
       const connection = await open(t);
       await connection.write(requestHead(t, { path: "/old", httpVersion: "1.0" }));
-      const answer = await connection.answer();
-      assert.equal(answer.statusCode, 200);
-      assert.ok(answer.complete);
-      const echo = JSON.parse(answer.body.toString());
+      const response = await connection.response();
+      assert.equal(response.statusCode, 200);
+      assert.ok(response.complete);
+      const echo = JSON.parse(response.body.toString());
       assert.equal(echo.url, "/old");
       assert.equal(echo.httpVersion, "1.0");
       assert.equal(echo.headers.host, undefined);
@@ -129,12 +129,12 @@ export const requestLine: readonly Case[] = [
   },
   {
     id: "request-line/http10-streamed",
-    name: "sends a streamed answer to a client of HTTP/1.0 without chunks",
+    name: "sends a streamed response to a client of HTTP/1.0 without chunks",
     async run(t) {
-      const answer = await send(t, { path: "/_/size?length=100000&as=stream", httpVersion: "1.0" });
-      assert.equal(answer.statusCode, 200);
-      assert.equal(value(answer, "transfer-encoding"), undefined);
-      assert.equal(answer.body.length, 100_000);
+      const response = await send(t, { path: "/_/size?length=100000&as=stream", httpVersion: "1.0" });
+      assert.equal(response.statusCode, 200);
+      assert.equal(value(response, "transfer-encoding"), undefined);
+      assert.equal(response.body.length, 100_000);
     },
   },
   {
@@ -143,7 +143,7 @@ export const requestLine: readonly Case[] = [
     async run(t) {
       const connection = await open(t);
       await connection.write("GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
-      assert.equal((await connection.answer()).statusCode, 400);
+      assert.equal((await connection.response()).statusCode, 400);
     },
   },
 ];

@@ -144,9 +144,9 @@ export const spoofing: readonly Case[] = [
     name: "does not read more of a body than Content-Length when Content_Length says so",
     async run(t) {
       const fields = [["Content_Length", "99"]] as const;
-      const answer = await send(t, { method: "POST", path: "/_/body", fields, body: "12345" });
-      assert.equal(answer.statusCode, 200);
-      assert.equal(JSON.parse(answer.body.toString()).length, 5);
+      const response = await send(t, { method: "POST", path: "/_/body", fields, body: "12345" });
+      assert.equal(response.statusCode, 200);
+      assert.equal(JSON.parse(response.body.toString()).length, 5);
     },
   },
   ...framings.map(
@@ -163,7 +163,7 @@ export const spoofing: readonly Case[] = [
         await connection.write(
           `POST /_/body HTTP/1.1\r\nHost: ${t.host}:${t.port}\r\n${fields}\r\n\r\n0\r\n\r\n`,
         );
-        const first = await connection.answer();
+        const first = await connection.response();
         if (first.statusCode === 200) {
           // Whoever accepts the request must have one view of it: what the application was told and read.
           const report = JSON.parse(first.body.toString());
@@ -173,7 +173,7 @@ export const spoofing: readonly Case[] = [
           );
           if (report.contentLength !== null) assert.equal(Number(report.contentLength), report.length);
           await connection.write(inner.replace(smuggled.path("reached"), "/marker"));
-          const second = await connection.answer().catch(() => undefined);
+          const second = await connection.response().catch(() => undefined);
           if (second?.statusCode === 200) assert.equal(JSON.parse(second.body.toString()).url, "/marker");
         } else {
           assert.ok(first.statusCode >= 400, `status ${first.statusCode}`);
@@ -186,14 +186,14 @@ export const spoofing: readonly Case[] = [
         await hidden.write(
           `POST /_/body HTTP/1.1\r\nHost: ${t.host}:${t.port}\r\n${announced}\r\n\r\n0\r\n\r\n${inner}`,
         );
-        const answer = await hidden.answer();
-        if (answer.statusCode === 200) {
-          const report = JSON.parse(answer.body.toString());
+        const response = await hidden.response();
+        if (response.statusCode === 200) {
+          const report = JSON.parse(response.body.toString());
           const reached = (await smuggled.report()).events.includes("reached");
           // Either it is body, or it is a request of its own; never both.
           assert.ok(!(reached && report.length > 0), "a request in a body was taken for a request");
         } else {
-          assert.ok(answer.statusCode >= 400);
+          assert.ok(response.statusCode >= 400);
           assert.deepEqual((await smuggled.report()).events, []);
         }
         hidden.destroy();

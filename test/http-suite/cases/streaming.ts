@@ -19,10 +19,10 @@ export const streaming: readonly Case[] = [
         id: `streaming/${length}-${as}`,
         name: `sends ${what} from a ${as}`,
         async run(t) {
-          const answer = await send(t, { path: `/_/size?length=${length}&as=${as}` });
-          assert.ok(answer.complete);
-          assert.equal(answer.body.length, length);
-          assert.ok(answer.body.equals(pattern(length)), "bytes are lost or displaced");
+          const response = await send(t, { path: `/_/size?length=${length}&as=${as}` });
+          assert.ok(response.complete);
+          assert.equal(response.body.length, length);
+          assert.ok(response.body.equals(pattern(length)), "bytes are lost or displaced");
         },
       }),
     ),
@@ -87,9 +87,9 @@ export const streaming: readonly Case[] = [
       const total = 20 * MEGABYTE;
       await sendOn(connection, t, { path: exchange.path("download", `length=${total}`) });
       await exchange.noted("full");
-      const answer = await connection.answer();
-      assert.ok(answer.complete);
-      assert.equal(answer.body.length, total);
+      const response = await connection.response();
+      assert.ok(response.complete);
+      assert.equal(response.body.length, total);
       connection.destroy();
     },
   },
@@ -119,7 +119,7 @@ export const streaming: readonly Case[] = [
       let length = 0;
       let next = await body.next();
       for (; !next.done; next = await body.next()) length += next.value.length;
-      assert.ok(next.value, "the answer is not complete");
+      assert.ok(next.value, "the response is not complete");
       assert.equal(length, total);
       const kept = (await exchange.memory()) - before;
       assert.ok(kept < 64 * MEGABYTE, `memory grew by ${kept} bytes`);

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { newExchange, open, send, sendOn } from "../request.ts";
 import type { Case, CaseContext } from "../target.ts";
 
-/** Sends a request, waits for the event that comes last, and gives the answer's body and all events. */
+/** Sends a request, waits for the event that comes last, and gives the response's body and all events. */
 async function runExchange(t: CaseContext, behaviour: string, last?: string, query = "") {
   const exchange = newExchange(t);
-  const answer = await send(t, { path: exchange.path(behaviour, query) });
-  assert.equal(answer.statusCode, 200);
-  assert.ok(answer.complete);
+  const response = await send(t, { path: exchange.path(behaviour, query) });
+  assert.equal(response.statusCode, 200);
+  assert.ok(response.complete);
   const { events } = last ? await exchange.noted(last) : await exchange.report();
-  return { body: answer.body.toString("latin1"), events };
+  return { body: response.body.toString("latin1"), events };
 }
 
 const endForms: readonly (readonly [id: string, form: string, body: string])[] = [
@@ -28,7 +28,7 @@ export const writing: readonly Case[] = [
   ...endForms.map(
     ([id, form, expected]): Case => ({
       id: `writing/end-${id}`,
-      name: `ends an answer with ${form}`,
+      name: `ends a response with ${form}`,
       async run(t) {
         const called = form.includes("callback") ? "called" : undefined;
         const { body } = await runExchange(t, "end-forms", called, `form=${encodeURIComponent(form)}`);
@@ -80,11 +80,11 @@ export const writing: readonly Case[] = [
       tags: ["transport", "one-process"],
       async run(t) {
         const exchange = newExchange(t);
-        const answer = await send(t, { path: exchange.path("strict-length", `how=${how}`) }).catch(
+        const response = await send(t, { path: exchange.path("strict-length", `how=${how}`) }).catch(
           () => undefined,
         );
-        if (answer && answer.statusCode < 500) assert.equal(answer.complete, false);
-        // A front end may send a GET once more that failed without an answer.
+        if (response && response.statusCode < 500) assert.equal(response.complete, false);
+        // A front end may send a GET once more that failed without a response.
         const events = new Set((await exchange.report()).events);
         assert.deepEqual([...events], ["ERR_HTTP_CONTENT_LENGTH_MISMATCH"]);
       },
@@ -102,7 +102,7 @@ export const writing: readonly Case[] = [
   },
   {
     id: "writing/set-timeout",
-    name: "tells by setTimeout that an answer takes long, and lets it end",
+    name: "tells by setTimeout that a response takes long, and lets it end",
     tags: ["transport", "one-process"],
     async run(t) {
       assert.equal((await runExchange(t, "timeout", "timeout")).body, "timed out");
@@ -117,10 +117,10 @@ export const writing: readonly Case[] = [
       const connection = await open(t);
       await sendOn(connection, t, { path: exchange.path("drain") });
       const full = await exchange.noted("full");
-      const answer = await connection.answer();
+      const response = await connection.response();
       const text = `chunks ${full.figures.chunks}`;
-      assert.equal(answer.body.length, Number(full.figures.chunks) * 64 * 1024 + text.length);
-      assert.ok(answer.body.toString("latin1").endsWith(text));
+      assert.equal(response.body.length, Number(full.figures.chunks) * 64 * 1024 + text.length);
+      assert.ok(response.body.toString("latin1").endsWith(text));
       connection.destroy();
     },
   },
