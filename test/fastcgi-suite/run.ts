@@ -4,7 +4,7 @@
  *     npx tsx test/fastcgi-suite/run.ts --target tcp:127.0.0.1:9000
  *     npx tsx test/fastcgi-suite/run.ts --target unix:/run/app.sock --param SCRIPT_FILENAME=/srv/app.php
  *
- * Options: `--only 5.4` or `--only 5.4/aborted-twice`; `--json FILE`; `--markdown`; `--quiet` (failures only); `--timeout MS`
+ * Options: `--only 5.4`, `--only 5.4/aborted-twice`; `--json FILE`; `--markdown`; `--quiet` (failures only); `--timeout MS`
  * (2000: how long a case waits for bytes that must come); `--patience MS` (10000: how long the run waits for an
  * application that a case brought down to be started again); `--pid N` (watches that process's memory); `--list`.
  * Exit code: 0 if every MUST passes, 1 if one fails, 2 if the suite could not run.

@@ -18,19 +18,19 @@ export interface Result {
 export interface RunOptions {
   /** Only cases whose id is this or begins with it and a slash. */
   readonly only?: string | undefined;
-  /** Is called when the application serves nobody any more; then the run waits until it does again. */
+  /** Called when the application no longer serves requests. The run then waits until it does. */
   readonly restart?: (() => Promise<void>) | undefined;
   readonly onResult?: ((result: Result) => void) | undefined;
-  /** How long that waiting lasts. */
+  /** The time that the run waits for a restart, in milliseconds. */
   readonly patienceMs?: number | undefined;
-  /** Runs every case at most this long. */
+  /** The time limit of a case, in milliseconds. */
   readonly caseTimeoutMs?: number | undefined;
 }
 
 /**
- * Runs the suite, one case after the other; when the application is gone for good, what is left fails.
+ * Runs the cases one after the other. When the application does not come back, the remaining cases fail.
  *
- * @throws Error if the application does not serve the plainest of requests to begin with
+ * @throws Error if the application does not serve a plain request before the first case
  */
 export async function run(target: Target, options: RunOptions = {}): Promise<Result[]> {
   try {
@@ -75,7 +75,7 @@ async function judge(test: Case, target: Target, options: RunOptions): Promise<V
     reason = (error as Error).message;
   }
   bench.close();
-  // Whatever a case did, the application must still serve others afterwards.
+  // The application must serve other connections after every case.
   try {
     await bench.serves();
     return { outcome, reason };

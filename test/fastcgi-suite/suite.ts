@@ -7,13 +7,13 @@ export interface Target {
   readonly address: Address;
   /** Params that every request gets besides the suite's own, for instance SCRIPT_FILENAME for php-fpm. */
   readonly params: readonly (readonly [string, string])[];
-  /** How long a case waits for bytes that must come. */
+  /** The time that a case waits for bytes, in milliseconds. */
   readonly timeoutMs: number;
-  /** Process to be watched for memory growth (Linux); without it memory is not looked at. */
+  /** The process whose memory is measured, on Linux. Without it memory is not measured. */
   readonly pid?: number | undefined;
 }
 
-/** MUST: the specification demands it. SHOULD: it recommends it, or a server can only be trusted with it. */
+/** MUST: the specification requires it. SHOULD: the specification recommends it, or it protects other requests. */
 export type Level = "MUST" | "SHOULD";
 
 export interface Case {
@@ -57,12 +57,12 @@ export function same(actual: unknown, expected: unknown, what: string): void {
   if (a !== e) throw new Failure(`${what}: expected ${e.slice(0, 120)}, got ${a?.slice(0, 120)}`);
 }
 
-/** What a request may have beside its path. */
+/** A request without its path. */
 export interface RequestOptions {
   readonly method?: string;
   /** Body; CONTENT_LENGTH is added unless `length` says otherwise. */
   readonly body?: Uint8Array | string;
-  /** CONTENT_LENGTH as it is to be sent; null for none. */
+  /** CONTENT_LENGTH as sent; null sends none. */
   readonly length?: string | null;
   readonly flags?: number;
   readonly role?: number;
@@ -70,7 +70,7 @@ export interface RequestOptions {
   readonly params?: readonly (readonly [string, string | Uint8Array])[];
 }
 
-/** What a case works with: connections to the application, and requests that keep to the contract. */
+/** Opens connections to the application and encodes requests of the contract. */
 export class Bench {
   readonly target: Target;
   readonly #links: Link[] = [];
@@ -141,13 +141,13 @@ export class Bench {
     return this.ask(await this.open(), 1, path, { flags: 0, ...options });
   }
 
-  /** The contract: an application says 501 where its platform has no means for what the path asks. */
+  /** By the contract, 501 says that the platform cannot express what the path asks for. */
   expressible(response: ReceivedResponse): ReceivedResponse {
     if (response.status === 501) throw new NotApplicable("the contract application cannot express it");
     return response;
   }
 
-  /** Makes sure that request `id` was answered as the contract says, by the token sent. */
+  /** Checks that the response names the token of its request. */
   served(response: ReceivedResponse, token: string): void {
     same(response.protocolStatus, 0, "protocolStatus");
     check(
@@ -164,7 +164,7 @@ export class Bench {
     });
   }
 
-  /** Sends a request with `token` on `link` and makes sure that it is answered. */
+  /** Sends a request with `token` on `link` and checks its response. */
   async servesOn(
     link: Link,
     id: number,
@@ -177,7 +177,7 @@ export class Bench {
     return response;
   }
 
-  /** Makes sure that the application serves a request on a connection of its own. */
+  /** Checks that the application serves a request on a new connection. */
   async serves(): Promise<void> {
     const link = await Link.open(this.target.address, this.target.timeoutMs).catch(() => {
       throw new Failure("accepts no connection any more");
@@ -209,7 +209,7 @@ export class Bench {
     return values;
   }
 
-  /** The value that the application gives for one name; undefined if it gives none. */
+  /** Returns the application's value for one name; undefined without one. */
   async value(name: string): Promise<string | undefined> {
     const link = await this.open();
     try {
@@ -221,14 +221,14 @@ export class Bench {
     }
   }
 
-  /** Lets the case go on only if the application says that it takes several requests on a connection. */
+  /** Ends the case as not applicable unless the application says FCGI_MPXS_CONNS=1. */
   async needsMultiplexing(): Promise<void> {
     if ((await this.value("FCGI_MPXS_CONNS")) !== "1") {
       throw new NotApplicable("the application does not say FCGI_MPXS_CONNS=1");
     }
   }
 
-  /** Lets the case go on only if the application takes `count` connections at once, as far as it says. */
+  /** Ends the case as not applicable if the application says that it takes fewer than `count` connections. */
   async needsConnections(count: number): Promise<void> {
     const value = await this.value("FCGI_MAX_CONNS");
     if (value !== undefined && Number(value) < count) {

@@ -18,7 +18,7 @@ export interface Application {
   /** Command line that serves on `port`; `directory` is for what it has to write. */
   readonly command: (port: number, directory: string) => string[];
   readonly params?: readonly (readonly [string, string])[];
-  /** Whether its process is the one that serves, so that its memory says something. */
+  /** Whether the started process serves requests itself, so that its memory can be measured. */
   readonly isSingleProcess: boolean;
 }
 
@@ -87,7 +87,7 @@ pm.max_children = 60
 request_terminate_timeout = 8s
 `,
     );
-    // As root php-fpm wants to be told twice; without a configuration file its built-in values hold.
+    // php-fpm runs as root only with -R and an explicit user. -n: no php.ini, built-in defaults.
     const root = process.getuid?.() === 0 ? ["-R"] : [];
     const options = root.length > 0 ? "user = root\ngroup = root\n" : "";
     writeFileSync(configuration, options, { flag: "a" });
@@ -97,7 +97,7 @@ request_terminate_timeout = 8s
   isSingleProcess: false,
 };
 
-/** The applications of other people that the comparative table shows. */
+/** Other implementations, for the comparative table. */
 export const peers: readonly Application[] = [php, go, nodeFastCGI];
 
 function output(command: string, args: string[], pattern: RegExp): string | undefined {
@@ -108,7 +108,7 @@ function output(command: string, args: string[], pattern: RegExp): string | unde
   }
 }
 
-/** Starts `application`, runs the suite against it, starts it again where a case brought it down, stops it. */
+/** Starts `application` and runs the suite against it. Restarts it when a case ends its process. */
 export async function measure(
   application: Application,
   options: RunOptions & { readonly timeoutMs?: number } = {},
@@ -146,7 +146,7 @@ async function start(command: string[], port: number): Promise<ChildProcess> {
   return child;
 }
 
-/** SIGTERM first: php-fpm ends its processes then, which would outlive a master that is killed. */
+/** SIGTERM first: on SIGKILL, the workers of php-fpm outlive their master. */
 function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise((resolve) => {

@@ -38,7 +38,7 @@ describe("answered requests whose STDIN does not end", () => {
         assert.equal((await link.response(60_000)).status, 200);
       }
       const total = connections * requests;
-      // No more than maxRequestsPerConnection, which is 100 by default, and of such large ones fewer.
+      // At most maxRequestsPerConnection (100 by default) are kept, fewer of large requests.
       assert.ok(closed >= total - 100, `${total - closed} are open`);
       const grown = memoryUsed() - before;
       assert.ok(grown < 256 * MEBIBYTE, `${grown} bytes`);
@@ -79,7 +79,7 @@ describe("answered requests whose STDIN does not end", () => {
 });
 
 describe("a request whose application reads on after its response", () => {
-  /** Answers at the first piece of a body, and reads on. */
+  /** Responds to the first piece of a body, and reads on. */
   const readOn = async (t: Parameters<typeof startServer>[0], options: Parameters<typeof startServer>[1]) => {
     const lengths: Promise<number>[] = [];
     const started = await startServer(t, options, (req, res) => {

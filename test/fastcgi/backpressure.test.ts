@@ -125,7 +125,7 @@ for (const highWaterMark of [undefined, 1, 4 * MEBIBYTE]) {
   test(`drain comes where the connection takes a piece in part, ${mark}`, async () => {
     let onFinish = (): void => {};
     const server = createServer(options, (req, res) => {
-      // More than fits, whatever write() says; then a piece that waits for the first one to leave.
+      // Writes more than fits, then a piece that waits for the first to be sent.
       res.write(Buffer.alloc(2 * 65_536, "x"));
       setImmediate(() => {
         if (res.write(Buffer.alloc(Number(req.url?.slice(1)), "y"))) res.end();
@@ -195,7 +195,7 @@ test("a body in records of one byte that nobody reads is held back by the memory
     await other.response(id);
   }
   assert.ok(unread !== undefined && unread.readableLength > 0);
-  // Up to the high-water mark nothing is counted, and what one read brings comes on top.
+  // Nothing is counted below the high-water mark; one read can pass the limit.
   const most = getDefaultHighWaterMark(false) + 12_000;
   assert.ok(unread.readableLength < most, `${unread.readableLength} pieces are held`);
 });

@@ -37,7 +37,7 @@ test("10,000 aborted requests leak no descriptor, no listener, no heap", async (
       while (next < count) await leave(next++);
     };
     await Promise.all(Array.from({ length: 20 }, lane));
-    // Until the server has heard of the last of them.
+    // Waits for the server's last `close`.
     while (open > 0) await new Promise(setImmediate);
   };
   const state = () => ({

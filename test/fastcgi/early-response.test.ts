@@ -27,7 +27,7 @@ for (const [length, keepConn, software, isHeld] of [
     const link = await open();
     const params = [["SERVER_SOFTWARE", software]] as const;
     link.send(head(1, { method: "POST", body: BODY, keepConn, params }));
-    // The application has the `close` of its response either way.
+    // The response emits `close` in both cases.
     assert.ok((await closed).writableFinished);
     await link.until("the response", () => link.received > length);
     const isEnded = () => link.records.some(({ type }) => type === wire.END_REQUEST);
@@ -69,7 +69,7 @@ for (const length of [100_000, 1_000_000]) {
       link.send(head(1, { url: "/early", method: "POST", keepConn: false, params, ...announced }));
       assert.equal((await link.response(1)).text, "early");
       link.send(wire.stream(wire.STDIN, 1, body), wire.record(wire.STDIN, 1));
-      // Answers on another connection show that the server has read what is there of the upload.
+      // Responses on another connection show that the server has read the upload so far.
       const other = await open();
       for (let id = 1; id <= 20; id++) {
         other.send(request(id));
@@ -110,7 +110,7 @@ test("a request whose id is taken again before its upload was read does not leav
   link.send(head(1, { url: "/early", method: "POST", body: "x".repeat(100_000) }));
   assert.equal((await link.response(1)).text, "early");
   const rest = wire.stream(wire.STDIN, 1, Buffer.alloc(60_000, "x"));
-  // In one piece: the application has no turn in which to throw the body away.
+  // In one write: no turn passes in which the application could discard the body.
   link.send(rest, request(1, { method: "POST", body: "second" }));
   assert.equal((await link.response(1)).text, "second");
 });

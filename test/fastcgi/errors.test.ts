@@ -10,7 +10,7 @@ import * as wire from "../support/wire.ts";
 
 const hello = (_req: IncomingMessage, res: ServerResponse): void => void res.end("hello");
 
-/** What a peer does wrong, the code of the error, and what its message names. */
+/** Invalid input, the code of the error, and a part of its message. */
 const wrongs: readonly [name: string, bytes: Buffer, code: string, message: RegExp][] = [
   ["an HTTP request", Buffer.from("GET / HTTP/1.1\r\n\r\n"), "ERR_FCGI_PROTOCOL", /71.*HTTP was sent/],
   ["a TLS hello", Buffer.of(22, 3, 1, 0, 5), "ERR_FCGI_PROTOCOL", /TLS was sent/],

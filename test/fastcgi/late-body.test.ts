@@ -12,7 +12,7 @@ import * as wire from "../support/wire.ts";
 const BODY = Buffer.alloc(300_000, "body ");
 const CHUNKED = [["HTTP_TRANSFER_ENCODING", "chunked"]] as const;
 
-/** What became of a body: its length, and the events of the request. */
+/** The length of a body that was read, and the events of its request. */
 class Outcome {
   length = 0;
   readonly events: string[] = [];
@@ -29,7 +29,7 @@ class Outcome {
     this.length += chunk.length;
   }
 
-  /** A stream that counts, and is slow enough to make what flows into it wait. */
+  /** A slow sink that counts bytes, so that pipes into it wait for `drain`. */
   sink(): Writable {
     this.#sink = new Writable({
       write: (chunk, _encoding, callback) => {
@@ -40,7 +40,7 @@ class Outcome {
     return this.#sink;
   }
 
-  /** Waits for the end of the request, and of the sink that it flows into. */
+  /** Waits for the end of the request and of the sink. */
   async whole(): Promise<void> {
     await this.closed;
     if (this.#sink !== undefined && !this.#sink.writableFinished) await once(this.#sink, "finish");
@@ -247,7 +247,7 @@ test("a body that an application stopped reading before its response is given up
   const options = { keepAliveTimeout: 30, lingerTimeout: 30, connectionsCheckingInterval: 10 };
   const { open } = await startServer(t, options, (req, res) => {
     req.on("error", () => {});
-    // As body parsers do that find a body too large.
+    // As body parsers do with a body over their limit.
     const onData = (): void => {
       req.off("data", onData).pause();
       res.writeHead(413).end();

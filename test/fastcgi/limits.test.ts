@@ -9,7 +9,7 @@ import { clientErrorCode, startServer } from "../support/server.ts";
 import * as wire from "../support/wire.ts";
 
 const hello: RequestListener = (_req, res) => void res.end("hello");
-/** Never responses. */
+/** Never responds. */
 const hang: RequestListener = () => {};
 const MEBIBYTE = 1_048_576;
 
@@ -96,7 +96,7 @@ describe("limits of requests", () => {
     });
     const [one, two] = [await open(), await open()];
     one.send(head(1), head(2));
-    // Both are with the application when the next one on their connection is answered.
+    // The response to a later request of the connection shows that both have reached the application.
     one.send(request(3));
     assert.equal((await one.response(3)).status, 503);
     two.send(request(1));
@@ -173,7 +173,7 @@ describe("floods leave memory bounded and others served", () => {
       const before = memoryUsed();
       link.pause();
       const bytes = make();
-      // Not waited for: the server stops reading when nobody takes its responses.
+      // Not awaited: the server stops reading while its responses are not read.
       for (let index = 0; index < times; index++) link.send(bytes);
       other.send(request(1));
       assert.equal((await other.response(1)).status, 200);

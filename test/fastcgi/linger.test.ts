@@ -102,7 +102,7 @@ test("a steady upload is drained to its end, although it takes longer than linge
 });
 
 test("a response is not cut off if sending it takes longer than lingerTimeout", async (t) => {
-  /** Reads nothing until `resume()`. */
+  /** Accepts no output until `open()`. */
   class Stalled extends Duplex {
     received = 0;
     #next: (() => void) | undefined;

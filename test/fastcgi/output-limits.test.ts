@@ -10,7 +10,7 @@ import * as wire from "../support/wire.ts";
 const MEBIBYTE = 1_048_576;
 const MAX_ID = 65_535;
 
-/** What makes the server write although nobody reads: `make` gives the bytes that bring response number `index`. */
+/** Input that makes the server write: `make` returns the bytes that cause output number `index`. */
 const floods: readonly [name: string, type: number, make: (index: number) => Buffer][] = [
   [
     "BEGIN_REQUEST and ABORT_REQUEST",
@@ -38,7 +38,7 @@ const floods: readonly [name: string, type: number, make: (index: number) => Buf
   ["requests that are answered", wire.END_REQUEST, (index) => request((index % MAX_ID) + 1)],
 ];
 
-/** A connection that takes nothing until it is told to. */
+/** A connection that accepts no output until `open()`. */
 class Stalled extends Duplex {
   received = 0;
   readonly records: wire.Received[] = [];

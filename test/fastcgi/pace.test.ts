@@ -170,7 +170,7 @@ async function converse(random: Random): Promise<void> {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** How a request or its connection may come to an early end. */
+/** Early ends of a request or its connection. */
 const ends = {
   abort: (connection: Duplex, id: number) => connection.push(wire.record(wire.ABORT_REQUEST, id)),
   leave: (connection: Duplex) => connection.destroy(),
@@ -178,7 +178,7 @@ const ends = {
   garbage: (connection: Duplex) => connection.push(Buffer.alloc(8, "G")),
 } as const;
 
-/** What an application may do to its request, beside answering. */
+/** What an application may do besides responding. */
 const faults: Record<string, (req: IncomingMessage, res: ServerResponse) => void> = {
   nothing: () => {},
   destroyResponse: (_req, res) => res.destroy(),
@@ -188,7 +188,7 @@ const faults: Record<string, (req: IncomingMessage, res: ServerResponse) => void
   late: (_req, res) => res.on("close", () => res.write("too late")),
 };
 
-/** Lets requests end in any way; each has to hear `close`, and none may stay in the server's count. */
+/** Ends requests in any way: each must emit `close`, and the server must count none of them afterwards. */
 async function quarrel(random: Random): Promise<void> {
   const count = random.integer(1, 6);
   const pieces = Array.from({ length: 6 }, () => Buffer.alloc(random.integer(1, 50_000), "x"));
@@ -227,7 +227,7 @@ async function quarrel(random: Random): Promise<void> {
   for (let turns = random.integer(0, 6); turns > 0; turns--) await turn();
   connection.destroy();
   await Promise.all(closed);
-  // As many again as are allowed: one of the earlier requests still counted would be one too many.
+  // Opens as many requests as are allowed: this fails if an earlier one is still counted.
   closed.length = 0;
   let responses = 0;
   await new Promise<void>((resolve, reject) => {

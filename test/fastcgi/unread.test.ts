@@ -49,7 +49,7 @@ describe("bodies that nobody reads", () => {
     });
     const [link, other] = [await open(), await open()];
     link.send(head(1, { method: "POST", params: [["CONTENT_LENGTH", "1000000"]] }));
-    // A byte of the body in each 64 KB; the rest belongs to no request.
+    // Each 64 KB hold one byte of the body and a record of no request.
     const bytes = Buffer.concat([
       wire.record(wire.STDIN, 1, "x"),
       wire.record(wire.STDIN, 9, Buffer.alloc(65_000)),
@@ -113,7 +113,7 @@ describe("a Filter", () => {
     const link = await open();
     link.send(head(2, { method: "POST", body: "body" }));
     link.send(begun(1, { params: [["CONTENT_LENGTH", "10000000"]] }));
-    // 64 KB at most are taken as wanted; then 800,000 may wait.
+    // At most 64 KB count as wanted; after them up to 800,000 bytes may be buffered.
     for (let sent = 0; sent < 20; sent++) link.send(wire.record(wire.STDIN, 1, Buffer.alloc(60_000)));
     assert.equal((await link.response(1)).appStatus, 1);
     link.send(wire.record(wire.STDIN, 2, "body"), request(3));

@@ -1,15 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
-/** Turns of the event loop in which the requests of a closed connection have to close. */
+/** Turns of the event loop within which the requests of a closed connection must close. */
 const TURNS = 10;
 
 interface Account {
-  /** Messages that have not closed. */
+  /** Messages that have not emitted `close`. */
   open: number;
 }
 
-/** Keeps account of what each connection of the fuzzed server makes it keep, and tells what it leaves behind. */
+/** Counts what each connection makes the fuzzed server keep, and reports what remains after its end. */
 export class Accounts {
   readonly #maxQueued: number;
   readonly #onProblem: (problem: string, peerPort: number) => void;
@@ -33,7 +33,7 @@ export class Accounts {
     return [...this.#sockets.keys()].reduce((sum, socket) => sum + socket.writableLength, 0);
   }
 
-  /** Has to be called before the server sees the connection: requests are those that come with its data. */
+  /** Must be called before the server sees the connection, so that requests are assigned to it. */
   open(socket: Socket): void {
     const account: Account = { open: 0 };
     const peerPort = socket.remotePort ?? 0;

@@ -42,7 +42,7 @@ export function bodyOf(token: string, count: number): string {
   return `[${token}]`.repeat(count);
 }
 
-/** What one session does; the same seed and index make the same one, but for its timing. */
+/** The plan of a session. The same seed and index give the same plan, apart from timing. */
 export class Script {
   readonly random: Random;
   readonly isValid: boolean;
@@ -94,7 +94,7 @@ export class HostileApplication {
     await once(this.#server, "listening");
   }
 
-  /** Ends what a session has left; connections that only the application still has are its own affair. */
+  /** Ends a session. Connections that only the application holds are closed here. */
   async reset(): Promise<void> {
     this.script = undefined;
     for (const socket of this.#sockets) socket.destroy();
@@ -173,7 +173,7 @@ class HostileConnection {
     const kind = this.#script.isValid ? 0 : this.#random.integer(0, 3);
     if (kind === 0) this.#finish(id, request);
     else if (kind === 1) {
-      // As Go's net/http/fcgi: confirmed, while the handler goes on.
+      // As Go's net/http/fcgi does: confirms the abort while the handler goes on.
       this.#finish(id, request);
       await turn();
       this.#write(this.#stdout(id, bodyOf(request.token, 3)), this.#end(id));

@@ -17,7 +17,7 @@ interface Asked {
   outcome?: string;
 }
 
-/** Plays one session; what is wrong, or undefined. */
+/** Plays one session. Returns the problem, or undefined. */
 export async function playClientSession(
   application: HostileApplication,
   seed: number,
@@ -60,11 +60,11 @@ export async function playClientSession(
       new Promise((resolve) => setTimeout(resolve, script.isValid ? PATIENCE_MS : 80)),
     ]);
   const closed = client.close();
-  // What the application leaves open in mid-answer has no time limit but the caller's.
+  // Only the caller's time limit ends a response that the application leaves unfinished.
   if (!script.isValid) client.destroy();
   await within(Promise.all(promises), "a request", problems);
   await within(closed, "close()", problems);
-  // Neither side has a connection, now or when the next loops of events are over.
+  // Neither side may have a connection after a few turns of the event loop.
   for (let left = 1000; left > 0 && application.connections > 0; left--) await turn();
   if (application.connections > 0) problems.push(`${application.connections} connections are open`);
   await application.reset();
@@ -154,7 +154,7 @@ function check({ token, count }: Asked, script: Script, seen: unknown, text: str
   if (script.isValid && text !== bodyOf(token, count)) return `request ${token} has a wrong body`;
   if (!script.isFramed) return undefined;
   if (seen !== token) return `request ${token} has the head of ${String(seen)}`;
-  // Whatever the application does, what it said for one request does not reach another.
+  // No part of a response may reach another request.
   const length = token.length + 2;
   for (let start = 0; start < text.length; start += length) {
     const unit = text.slice(start, start + length);

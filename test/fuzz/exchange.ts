@@ -9,9 +9,9 @@ const PATIENCE_MS = 10_000;
 const UNREAD_MS = 30;
 
 /**
- * Plays one input on a connection of its own; what is wrong with the response, or undefined.
+ * Plays one input on a new connection. Returns the problem of the response, or undefined.
  *
- * @param onConnect is told the local port
+ * @param onConnect called with the local port
  */
 export function play(
   port: number,
@@ -31,7 +31,7 @@ export function play(
     socket.on("connect", () => onConnect(socket.localPort ?? 0));
     let unread: NodeJS.Timeout | undefined;
     socket.on("data", (chunk) => checker.push(chunk));
-    // A server that refuses the connection is dead; a reset is a way to end one.
+    // ECONNREFUSED means that the server is gone; a reset is a valid end.
     socket.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "ECONNREFUSED") finish(`no connection: ${error.code}`);
     });
@@ -51,7 +51,7 @@ export function play(
       }
       const piece = pieces.shift();
       if (piece !== undefined) {
-        // The next piece leaves when the kernel has this one: separate reads, as a rule.
+        // Writes the next piece when the kernel has this one, so that they are usually read apart.
         if (!socket.destroyed && socket.writable) socket.write(piece, send);
       } else if (input.ending === "stay") return;
       else if (input.ending === "fin") socket.end();
@@ -62,13 +62,13 @@ export function play(
   });
 }
 
-/** Looks for what no response may contain, whatever was asked. */
+/** Checks what holds for every response. */
 class AnswerChecker {
   problem: string | undefined;
   readonly #reader = new wire.Reader();
   readonly #isValid: boolean;
   readonly #begun: number;
-  /** Whether the bytes look like HTTP, which is answered in HTTP. */
+  /** Whether the bytes look like HTTP, which gets an HTTP response. */
   readonly #isHTTP: boolean;
   readonly #stdout: Map<number, "open" | "closed"> = new Map();
   #ended = 0;
@@ -86,7 +86,7 @@ class AnswerChecker {
     }
   }
 
-  /** What is missing at the end of the responses to a valid input. */
+  /** The problem of the responses to a valid input when the connection has ended. */
   get finalProblem(): string | undefined {
     if (this.#ended === this.#begun) return undefined;
     return `${this.#begun} requests, ${this.#ended} answers`;

@@ -76,7 +76,7 @@ function oneByteRecords(random: Random): Input {
   return session(random, records);
 }
 
-/** All is well but for the peer, which reads late: every response has to be there then. */
+/** Valid requests whose responses are read late: all must arrive. */
 function unreadOutput(random: Random): Input {
   const records: Buffer[] = [];
   const count = random.pick([10, 60]);
@@ -101,7 +101,7 @@ function unendedStdin(random: Random): Input {
   return session(random, records);
 }
 
-/** The server has to end this by itself. */
+/** The server must end this connection itself. */
 function lingering(random: Random): Input {
   const records = [begin(1, { url: random.pick(["/", "/early"]), length: 1_000_000, flags: 0 })];
   for (let count = random.pick([0, 3, 100]); count > 0; count--) {

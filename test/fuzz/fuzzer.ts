@@ -8,12 +8,12 @@ import { type Input, makeInput } from "./input.ts";
 import type { FuzzedMessage, FuzzedState } from "./server.ts";
 
 const MEGABYTE = 1_048_576;
-/** How much heap and Buffers may grow after the first round: tables fill up, garbage stays. */
+/** The growth of heap and Buffers that is allowed after the first round, for tables and garbage. */
 const MAX_GROWTH = 16 * MEGABYTE;
-/** Looks at the server, 20 ms apart, until what the inputs took has to be given back. */
+/** Polls of the server, 20 ms apart, until it must have released everything. */
 const LOOKS = 100;
 const NOTHING: FuzzedState = { heap: 0, rss: 0, buffers: 0, connections: 0, requests: 0, queued: 0 };
-/** Inputs between two looks at the server. */
+/** Inputs between two checks of the server. */
 const ROUND = 2000;
 const LANES = 24;
 
@@ -93,9 +93,9 @@ export class Fuzzer {
     }
   }
 
-  /** What the server printed: the library prints nothing, so a word is a stack trace. */
+  /** The output of the server. The library prints nothing, so that any output is a stack trace. */
   get output(): string {
-    // Bytes that look like HTTP or TLS are told of once.
+    // One notice about HTTP or TLS is expected.
     return this.#output.replace(/^serve-fastcgi: (HTTP|TLS) was sent to .*\n/m, "");
   }
 
@@ -107,7 +107,7 @@ export class Fuzzer {
     return play(this.#port, input, (localPort) => this.#senders.set(localPort, index));
   }
 
-  /** Says what is wrong with the server, which has nothing to do at the moment. */
+  /** Checks the idle server. Returns the problem, or undefined. */
   async checkServer(): Promise<string | undefined> {
     if (!this.#isAlive) return `the process died: ${this.#output}`;
     const problem = await this.play(PROBE);
@@ -127,7 +127,7 @@ export class Fuzzer {
     });
   }
 
-  /** What connections left behind, by the input that came over them. */
+  /** The problems reported since the last call, with the inputs of their connections. */
   #takeProblems(seed: number): Finding[] {
     const problems = this.#problems;
     this.#problems = [];
@@ -189,7 +189,7 @@ export class Fuzzer {
   }
 }
 
-/** Whether it has something left of what it was sent. */
+/** Whether the server still holds connections, requests or output. */
 function isBusy({ connections, requests, queued }: FuzzedState): boolean {
   return connections > 0 || requests > 0 || queued > 0;
 }

@@ -13,7 +13,7 @@ export interface GatewayPlan {
   readonly pieces: readonly number[];
   readonly hasLength: boolean;
   readonly flushesHead: boolean;
-  /** After so many pieces the response is destroyed. */
+  /** The number of pieces after which the response is destroyed. */
   readonly breaksAfter: number | undefined;
   readonly echoes: boolean;
 }
@@ -67,7 +67,7 @@ export async function application(req: IncomingMessage, res: ServerResponse): Pr
     try {
       for await (const chunk of req) length += (chunk as Buffer).length;
     } catch {
-      // The client went.
+      // The client has disconnected.
     }
   };
   if (plan.readsBody === "before") await read();

@@ -18,7 +18,7 @@ interface HTTPInput {
   readonly headers: readonly string[];
   readonly body: readonly Buffer[];
   readonly isChunked: boolean;
-  /** After so many turns the client goes. */
+  /** The number of turns after which the client disconnects. */
   readonly leavesAfter: number | undefined;
 }
 
@@ -104,9 +104,9 @@ async function send(port: number, agent: Agent | false, input: HTTPInput): Promi
   try {
     if (res !== undefined) for await (const chunk of res) chunks.push(chunk as Buffer);
   } catch {
-    // It broke off: `complete` says so.
+    // Aborted: `complete` is false.
   }
-  // A connection that the server closed while the body was on its way is none to use again.
+  // The server closed the connection while the body was sent: it cannot be used again.
   if (!req.destroyed && !req.writableFinished) req.destroy();
   await closed;
   clearTimeout(timer);

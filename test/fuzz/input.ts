@@ -7,11 +7,11 @@ export interface Input {
   readonly bytes: Buffer;
   /** Where `bytes` is cut into writes. */
   readonly cuts: readonly number[];
-  /** With `stay` it is the server that has to end. */
+  /** With `stay` the server must close. */
   readonly ending: "fin" | "reset" | "leave" | "stay";
-  /** Whether nothing was mutated: the response must then be whole. */
+  /** Whether the input was not mutated, so that its responses must be complete. */
   readonly isValid: boolean;
-  /** Whether responses are left unread until the server takes no more, or all is sent. */
+  /** Whether responses are read only when the server reads no more or everything is sent. */
   readonly isUnread?: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** What the fuzzers of the client and of the gateway have in common: many sessions at once, and a look after each round. */
+/** Shared by the fuzzers of client and gateway: plays sessions concurrently and checks for leaks after each round. */
 import { collectGarbage } from "../support/memory.ts";
 
 const MEBIBYTE = 1_048_576;
@@ -6,7 +6,7 @@ const MEBIBYTE = 1_048_576;
 const MAX_GROWTH = 32 * MEBIBYTE;
 const ROUND = 1000;
 
-/** Plays the session with this number; what is wrong, or undefined. */
+/** Plays the session with this number. Returns the problem, or undefined. */
 export type Session = (index: number) => Promise<string | undefined>;
 
 export interface SessionFinding {
@@ -21,7 +21,7 @@ export interface SessionReport {
   readonly seconds: number;
 }
 
-/** What the process holds: handles of sockets and timers by kind. */
+/** Counts the open handles of the process by kind. */
 function resources(): Map<string, number> {
   const counts = new Map<string, number>();
   for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1);

@@ -30,7 +30,7 @@ function split(bytes: Buffer, places: readonly number[]): Buffer[] {
   });
 }
 
-/** What a run yields, or the code of the ProtocolError that it ends with; any other error is a finding. */
+/** The result of a run, or the code of its ProtocolError. Other errors are rethrown. */
 function outcome(run: () => void): string {
   try {
     run();

@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 import { type CGIFunction, FastCGIServer } from "../../src/index.ts";
 import { Accounts } from "./accounts.ts";
 
-/** What the process says of itself when it is asked. */
+/** The state of the process. */
 export interface FuzzedState {
   readonly heap: number;
   readonly rss: number;
@@ -15,7 +15,7 @@ export interface FuzzedState {
   readonly connections: number;
   /** Requests whose `req` or `res` has not closed. */
   readonly requests: number;
-  /** Bytes written that have not left. */
+  /** Bytes that wait in the sockets. */
   readonly queued: number;
 }
 
@@ -23,14 +23,14 @@ export interface FuzzedState {
 export type FuzzedMessage =
   | { readonly port: number }
   | { readonly state: FuzzedState }
-  /** What a connection left behind, and the port that it came from. */
+  /** A problem of a closed connection, and its remote port. */
   | { readonly problem: string; readonly peerPort: number };
 
 const MAX_OUTPUT_LENGTH = 65_536;
 
 async function application(req: IncomingMessage, res: ServerResponse): Promise<void> {
   accounts.add(req, res);
-  // Everything that a framework would look at must be readable.
+  // A framework must be able to read all of these.
   JSON.stringify([req.headers, req.rawHeaders, req.headersDistinct, req.url, req.socket.remoteAddress]);
   const { params, stderr } = req.socket as unknown as { params: object; stderr: NodeJS.WritableStream };
   JSON.stringify(params);
@@ -46,7 +46,7 @@ async function application(req: IncomingMessage, res: ServerResponse): Promise<v
       req.on("data", () => res.writableEnded || res.end("accepted"));
       break;
     case "/hang":
-      // A peer that has ended its side may still wait for the response.
+      // A client may wait for the response after it has ended its side.
       setTimeout(() => res.end("late"), 300);
       break;
     case "/stream":
@@ -106,7 +106,7 @@ const server = new FuzzedServer(
   },
   application,
 );
-// What is thrown above on purpose, and what a request meets that breaks off.
+// Expected: exceptions thrown above, and errors of aborted requests.
 const expected = new Set(["before the head", "after the head", "aborted"]);
 server.on("requestError", (error: Error) => {
   if (!expected.has(error.message)) console.error(error);

@@ -21,19 +21,19 @@ export interface HTTPResponse {
 /** The head of a response. */
 export type HTTPResponseHead = Omit<HTTPResponse, "body" | "complete">;
 
-/** Gives the values of a response field. */
+/** Returns the values of a response field. */
 export function values(answer: HTTPResponseHead, name: string): string[] {
   return answer.fields.filter(([key]) => key.toLowerCase() === name.toLowerCase()).map(([, value]) => value);
 }
 
-/** Gives the value of a response field that is there at most once. */
+/** Returns the value of a response field that is there at most once. */
 export function value(answer: HTTPResponseHead, name: string): string | undefined {
   const all = values(answer, name);
   assert.ok(all.length < 2, `${name} came ${all.length} times`);
   return all[0];
 }
 
-/** An HTTP/1.1 connection of which the case decides every byte, and on which it reads only what it asks for. */
+/** An HTTP/1.1 connection on which the case controls every byte and reads on demand. */
 export class Connection {
   readonly socket: Socket;
   #buffer: Buffer = Buffer.alloc(0);
@@ -232,7 +232,7 @@ export class Connection {
     }
   }
 
-  /** Resolves when the other side has closed or reset the connection; what still comes is thrown away. */
+  /** Resolves when the connection is closed or reset. Discards further input. */
   async whenClosed(): Promise<void> {
     while (await this.#fill()) this.#buffer = Buffer.alloc(0);
   }

@@ -11,7 +11,7 @@ export interface Difference {
   readonly apps?: readonly AppName[];
   /** The id of the case. */
   readonly case: string;
-  /** What happens instead, in a few words, for the table in the README. */
+  /** What happens instead, in a few words, for the table in docs/web-servers.md. */
   readonly expect: string;
   /** Why it is the front end's doing, and the way out if there is one. */
   readonly reason: string;
@@ -21,7 +21,7 @@ export interface Difference {
   check?(t: CaseContext): Promise<void>;
 }
 
-/** Everything that may differ; a case that differs without an entry fails, and so does an entry without effect. */
+/** All known differences. A case that differs without an entry fails, and so does an entry whose case passes. */
 export const differences: readonly Difference[] = frontEndDifferences;
 
 /** Finds the entry for a case behind a target. */
@@ -35,7 +35,7 @@ export function findDifference(target: Target, testCase: Case): Difference | und
   );
 }
 
-/** Renders the table as markdown, for the README: a row for each reason. */
+/** Renders the table of docs/web-servers.md: a row for each reason. */
 export function renderDifferences(entries: readonly Difference[] = differences): string {
   const names = new Map(cases.map(({ id, name }) => [id, name]));
   const rows = new Map<string, string[]>();

@@ -1,14 +1,14 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
-/** A browser's connection, or a web server's to the application: it sends one request and can leave. */
+/** The client's end of a connection: an HTTP client, or a web server. It sends one request and can disconnect. */
 export interface Peer {
   /** Sends the head; with a `length`, a body of that length is to follow. */
   begin(method: string, length?: number): void;
   body(bytes: Buffer): void;
   /** Says that the body is complete, where the protocol has a way to say it. */
   endBody(): void;
-  /** Stops taking in the response, so that the application must wait. */
+  /** Stops reading the response, so that the application waits for `drain`. */
   pause(): void;
   resume(): void;
   /** Closes the connection. */
@@ -17,7 +17,7 @@ export interface Peer {
   reset(): void;
 }
 
-/** What a scenario works with: the application's objects, and the list of what happened to them. */
+/** The objects that a scenario works with. */
 export interface Stage {
   readonly server: Server;
   readonly req: IncomingMessage;
@@ -26,7 +26,7 @@ export interface Stage {
   note(event: string): void;
 }
 
-/** One course of a request, run over `node:http` and over FastCGI; what happens must be equal. */
+/** A request that is played over `node:http` and over FastCGI, with equal events. */
 export interface Scenario {
   /** A sentence in the present tense, beginning after "emits what node:http emits when". */
   readonly name: string;
@@ -49,11 +49,11 @@ export interface Scenario {
   app(stage: Stage): void;
 }
 
-/** Gives an error its shortest name. */
+/** Returns an error its shortest name. */
 export const errorCode = (error: unknown): string =>
   error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : "none";
 
-/** What can be asked of the objects while they live, and after. */
+/** The state of both messages. */
 function flags(req: IncomingMessage, res: ServerResponse): string {
   const of = (object: object, names: readonly string[]) =>
     names.filter((name) => Reflect.get(object, name)).join("+");

@@ -1,7 +1,7 @@
 import type { Difference } from "./differences.ts";
 import type { FrontEnd } from "./target.ts";
 
-/** What several cases have in common that a front end decides otherwise. */
+/** Cases that a front end decides in the same way. */
 interface Group {
   /** Ids. */
   readonly cases: readonly string[];

@@ -4,7 +4,7 @@ import type { Echo } from "./app/echo.ts";
 import { Connection, type HTTPResponse } from "./client.ts";
 import type { CaseContext } from "./target.ts";
 
-/** A request to send; every byte of it is under the case's control. */
+/** A request to send. */
 export interface RequestToSend {
   readonly method?: string;
   /** The request target, as Latin-1. */
@@ -18,7 +18,7 @@ export interface RequestToSend {
   readonly tls?: boolean;
 }
 
-/** Gives the bytes of a request's head. */
+/** Returns the bytes of a request's head. */
 export function requestHead(t: CaseContext, request: RequestToSend, keepAlive = false): string {
   const fields = [...(request.fields ?? [])];
   const has = (name: string) => fields.some(([key]) => key.toLowerCase() === name);
@@ -88,17 +88,17 @@ export function sendForEcho(t: CaseContext, request: RequestToSend): Promise<Ech
   return sendForJSON<Echo>(t, request);
 }
 
-/** What the control listener tells of an exchange. */
+/** The control listener's report about an exchange. */
 export interface ExchangeReport {
   readonly events: string[];
   readonly figures: Record<string, number>;
   readonly memory?: number;
 }
 
-/** An exchange that the case can ask about, and release, beside the front end. */
+/** A request that the case can inspect and release through the control listener. */
 export interface ExchangeHandle {
   readonly id: string;
-  /** Gives the path that runs a behaviour of the application within this exchange. */
+  /** Returns the path that runs a behaviour of the application within this exchange. */
   path(behaviour: string, query?: string): string;
   report(): Promise<ExchangeReport>;
   /** Returns the bytes that the application's process uses, garbage not counted. */

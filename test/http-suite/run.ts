@@ -93,10 +93,10 @@ function isSelected({ id, tags = [] }: Case, selectors: readonly string[]): bool
 
 async function runCase(target: Target, running: RunningTarget, testCase: Case, timeoutMs: number) {
   const difference = findDifference(target, testCase);
-  // A case that hangs behind a front end is expected to; it need not take the whole time.
+  // An expected failure may hang until its time limit: 3 s are enough.
   const context = (): CaseContext => {
     const signal = AbortSignal.timeout(difference ? Math.min(timeoutMs, 3000) : timeoutMs);
-    // Each connection of a case listens.
+    // Each connection of a case adds a listener.
     setMaxListeners(0, signal);
     return { ...running, frontEnd: target.frontEnd, app: target.app, signal };
   };

@@ -22,7 +22,7 @@ function fill({ res, note }: Stage): void {
   note(`needs drain ${res.writableNeedDrain}`);
 }
 
-/** Everything that can become of a request, and of who sent it. */
+/** Courses that a request can take. */
 export const scenarios: readonly Scenario[] = [
   { name: "a GET is answered at once", app: respond },
   {

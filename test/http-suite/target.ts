@@ -1,4 +1,4 @@
-/** Applications that the suite can be run with: the same behaviours, mounted in each framework. */
+/** Frameworks in which the behaviours are mounted. */
 export type AppName = "plain" | "express5" | "express4" | "connect";
 
 /** What stands between the client and the application. */
@@ -48,7 +48,7 @@ export interface Target {
 export interface CaseContext extends RunningTarget {
   readonly frontEnd: FrontEnd;
   readonly app: AppName;
-  /** Fires when the time for the case is up; every wait of the case ends then. */
+  /** Aborted when the time of the case is over. */
   readonly signal: AbortSignal;
 }
 
@@ -81,7 +81,7 @@ export interface Case {
   run(t: CaseContext): Promise<void>;
 }
 
-/** Gives the name of a target as test names and reports show it. */
+/** Returns the name of a target as test names and reports show it. */
 export function targetName(target: Target): string {
   const frontEnd = target.variant ? `${target.frontEnd} (${target.variant})` : target.frontEnd;
   return `${target.app} app, ${frontEnd}`;

@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import type { Link } from "../support/link.ts";
 import * as wire from "../support/wire.ts";
 
-/** The message of all errors: it must reach nobody but the operator. */
+/** The message of all errors. It must not reach clients. */
 export const SECRET = "a secret";
 /** The body of each request; its last four bytes come later than the head. */
 export const BODY = "abcdefgh";

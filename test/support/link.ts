@@ -4,21 +4,21 @@ import { END_REQUEST, Reader, type Received, STDERR, STDOUT } from "./wire.ts";
 /** Where an application listens. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
 
-/** Says what an application did wrong. */
+/** A fault of the application under test. */
 export class Failure extends Error {}
 
-/** Says that a case has no meaning for this application. */
+/** The case does not apply to this application. */
 export class NotApplicable extends Error {}
 
-/** What an application sent under one request id, up to and with FCGI_END_REQUEST. */
+/** The records of one request, up to FCGI_END_REQUEST. */
 export class ReceivedResponse {
   readonly records: Received[] = [];
-  /** Content of FCGI_END_REQUEST, once it is there. */
+  /** Content of FCGI_END_REQUEST, once it has arrived. */
   end: Buffer | undefined;
   /** `performance.now()` when FCGI_END_REQUEST came. */
   endedAt = 0;
 
-  /** Everything of one stream. */
+  /** The content of one stream. */
   stream(type: number): Buffer {
     return Buffer.concat(this.records.filter((r) => r.type === type).map((r) => r.content));
   }
@@ -79,7 +79,7 @@ export class ReceivedResponse {
   }
 }
 
-/** One connection, with the suite in the place of the web server. */
+/** A FastCGI connection on which the test is the web server. */
 export class Link {
   readonly #socket: Socket;
   readonly #timeoutMs: number;
@@ -89,11 +89,11 @@ export class Link {
   readonly #waiting = new Set<() => void>();
   /** All records, in the order of arrival. */
   readonly records: Received[] = [];
-  /** Length of all that arrived, records or not. */
+  /** The number of bytes received. */
   received = 0;
   /** Whether the application closed the connection, by FIN or by RST. */
   isClosed = false;
-  /** First bytes of what is no record, as hex. */
+  /** The first bytes that are not a record, as hex. */
   garbage: string | undefined;
 
   constructor(socket: Socket, timeoutMs: number) {
@@ -103,7 +103,7 @@ export class Link {
     socket.on("data", (chunk) => this.#take(chunk));
     socket.on("end", () => this.#close());
     socket.on("close", () => this.#close());
-    // A reset is one way to close; what it means is the case's to say.
+    // A reset counts as a close; the test decides what it means.
     socket.on("error", () => this.#close());
   }
 
@@ -171,7 +171,7 @@ export class Link {
     this.#socket.write(first !== undefined && bytes.length === 1 ? first : Buffer.concat(bytes));
   }
 
-  /** Writes bytes and waits until the system has taken them: for separate segments. */
+  /** Writes each part when the kernel has the one before it, so that they are separate segments. */
   async sendApart(...parts: Uint8Array[]): Promise<void> {
     for (const part of parts) {
       if (!this.#socket.writable) return;
@@ -179,7 +179,7 @@ export class Link {
     }
   }
 
-  /** Bytes that the system has not taken yet. */
+  /** Bytes that the kernel has not accepted yet. */
   get unsent(): number {
     return this.#socket.writableLength;
   }
@@ -227,18 +227,18 @@ export class Link {
     });
   }
 
-  /** Waits for the whole response under `id`; each call takes the next one. */
+  /** Waits for a whole response to request `id`. Each call returns the next one. */
   async response(id: number, timeoutMs?: number): Promise<ReceivedResponse> {
     await this.until(`END_REQUEST of request ${id}`, () => this.hasEnded(id), timeoutMs);
     return this.#ended.get(id)!.shift()!;
   }
 
-  /** Whether there is a whole response under `id` that nobody took yet. */
+  /** Whether a whole response to request `id` has arrived that was not returned yet. */
   hasEnded(id: number): boolean {
     return (this.#ended.get(id)?.length ?? 0) > 0;
   }
 
-  /** What has come under `id` so far without FCGI_END_REQUEST. */
+  /** The unfinished response to request `id`. */
   begun(id: number): ReceivedResponse {
     return this.#open.get(id) ?? new ReceivedResponse();
   }

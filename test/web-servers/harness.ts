@@ -19,7 +19,7 @@ export interface WebServer {
   stop(): Promise<void>;
 }
 
-/** What stands in the place of the paths and ports of the examples; `{name}` in examples.ts. */
+/** Values for the paths and ports of the examples; `{name}` in examples.ts. */
 export interface Places {
   /** Ports of the application: 1234, 1235, 1236 in the examples. */
   readonly app?: number;
@@ -32,7 +32,7 @@ export interface Places {
 }
 
 const running = new Set<ChildProcess>();
-// The last resort, when a test run is cut off: `stop()` is the way.
+// For test runs that are cut off; otherwise `stop()` does it.
 process.on("exit", () => {
   for (const child of running) killGroup(child);
 });
@@ -122,7 +122,7 @@ async function start(
     await exited;
     clearTimeout(force);
     killGroup(child);
-    // A process that outlived all that must not keep the tests waiting.
+    // A surviving process must not keep the test process alive.
     child.stdout.destroy();
     child.stderr.destroy();
     removeFolder(folder);
@@ -138,7 +138,7 @@ async function start(
   return { host: "127.0.0.1", port, pid: child.pid ?? assert.fail("no pid"), log, stop };
 }
 
-/** Carries out the replacements of an example; each must be found, or the example and its test have parted. */
+/** Replaces the values of an example. Each must occur in it. */
 function replaceIn(
   example: ExampleName,
   places: Readonly<Record<string, string | number | undefined>>,

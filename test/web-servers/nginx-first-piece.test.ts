@@ -111,7 +111,7 @@ function configuration(port: number, fastcgi: number, http: number): string {
   `;
 }
 
-/** Gives the first pieces that are held back, as size and padding. */
+/** Returns the first pieces that are held back, as size and padding. */
 async function measure(t: TestContext, location: Location, hasLength: boolean): Promise<string[]> {
   const pieces = await FirstPieces.start(t);
   // Only what is held waits for it.

@@ -136,9 +136,9 @@ export function writeSpawnedScript(script: string, args: readonly string[]): voi
   fs.chmodSync(script, 0o755);
 }
 
-/** Why the tests of a server are not run here; `false` when they are. */
+/** The reason to skip the tests of a server; `false` runs them. */
 export function skipReason(command: string): string | false {
-  // Asked for: then a server that is missing is a failure, not a reason to skip.
+  // With CI_SERVERS a missing server is a failure.
   if (process.env.CI_SERVERS) return false;
   const found = spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;
   return found ? "set CI_SERVERS=1 to run the tests against real web servers" : `${command} is not installed`;

@@ -1,4 +1,4 @@
-/** What a main configuration is written from. */
+/** Values of a main configuration. */
 export interface MainOptions {
   readonly folder: string;
   readonly port: number;

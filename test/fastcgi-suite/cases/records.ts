@@ -22,7 +22,7 @@ must("cut-in-two", "a request is answered when it is cut in two at any byte", as
   const request = t.tokenRequest(1, "cut", { body: "body" });
   for (let at = 1; at < request.length; at++) {
     link.send(request.subarray(0, at));
-    // A round trip on another connection, so that the halves are read apart, without a clock.
+    // A response on another connection shows that the application has read the first half.
     await t.servesOn(other, 1, "between");
     link.send(request.subarray(at));
     t.served(await link.response(1), "cut");

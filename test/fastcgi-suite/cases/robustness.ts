@@ -75,7 +75,7 @@ for (const [key, what, text] of [
     const link = await t.open();
     link.send(Buffer.from(text));
     await link.closed().catch((error: Error) => {
-      // Who sends HTTP may be told in HTTP what is wrong.
+      // HTTP may be answered with an HTTP error response.
       if (
         !Buffer.from(link.garbage ?? "", "hex")
           .toString("latin1")
@@ -127,7 +127,7 @@ async function pour(t: Bench, link: Link, chunk: Buffer, times: number): Promise
     link.send(chunk);
     if (n % probe === 0) await t.serves();
     for (let tries = 0; link.unsent > 2097152 && !link.isClosed; tries++) {
-      // An application that has stopped reading has protected itself: enough.
+      // An application that stops reading protects itself, which is enough.
       if (tries === 20) return;
       await t.serves();
     }
@@ -237,7 +237,7 @@ should(
   },
 );
 
-/** Leaves `count` connections each in one of the states, then asks for service on others. */
+/** Leaves `count` connections in the states in turn, and checks that other connections are served. */
 async function stuck(t: Bench, count: number): Promise<void> {
   await t.needsConnections(count + 10);
   const before = t.memory();

@@ -5,7 +5,7 @@ import { listen } from "../../support/server.ts";
 import type { Address } from "../target.ts";
 import { exchangeOf, forget } from "./state.ts";
 
-/** A started control listener; its address goes into `RunningTarget.control`. */
+/** A started control listener, for `RunningTarget.control`. */
 export interface Control extends Address {
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { IncomingMessage, ServerResponse } from "node:http";
 
-/** What the application saw of a request, as its echo tells. */
+/** What the application saw of a request. */
 export interface Echo {
   readonly method: string;
   readonly url: string;
@@ -19,7 +19,7 @@ export interface Echo {
   readonly express?: { ip: string; protocol: string; secure: boolean; hostname: string };
 }
 
-/** Answers with what the application saw of the request. */
+/** Responds with what the application saw of the request. */
 export function echo(req: IncomingMessage, res: ServerResponse): void {
   const socket = req.socket as typeof req.socket & { encrypted?: boolean };
   const express = req as IncomingMessage & Partial<Echo["express"]>;
@@ -60,7 +60,7 @@ export interface BodyReport {
   readonly transferEncoding: string | null;
 }
 
-/** Reads the body and answers with its length and checksum. */
+/** Reads the body and responds with its length and checksum. */
 export async function reportBody(req: IncomingMessage, res: ServerResponse): Promise<void> {
   const hash = createHash("sha256");
   let length = 0;

@@ -2,9 +2,9 @@ import type { Behaviour } from "./listener.ts";
 
 const announced = { "Content-Type": "text/plain", "X-Accel-Buffering": "no" };
 
-/** Answers that break off, and handlers that fail. */
+/** Responses that break off, and handlers that fail. */
 export const endings: Record<string, Behaviour> = {
-  /** Never responses. */
+  /** Never responds. */
   silent({ exchange }) {
     exchange.note("started");
   },

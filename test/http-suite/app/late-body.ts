@@ -19,7 +19,7 @@ export const readers: Record<string, (req: IncomingMessage, sink: Writable) => u
 
 /** Bodies that are read after their responses. */
 export const lateBodies: Record<string, Behaviour> = {
-  /** Answers, then reads in the way of `?by=`, and notes `cut`, or `end` with what has come. */
+  /** Responds, then reads in the way of `?by=`, and notes `cut`, or `end` with the length and checksum. */
   late({ req, res, query, exchange }) {
     const hash = createHash("sha256");
     let length = 0;

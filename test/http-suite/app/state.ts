@@ -35,7 +35,7 @@ export class Exchange extends EventEmitter<{ change: [] }> {
 
 const exchanges = new Map<string, Exchange>();
 
-/** Gives the exchange of that id, a new one the first time. */
+/** Returns the exchange of that id, a new one the first time. */
 export function exchangeOf(id: string): Exchange {
   const found = exchanges.get(id);
   if (found) return found;

@@ -5,7 +5,7 @@ import type { Behaviour } from "./listener.ts";
 
 const MEGABYTE = 1024 * 1024;
 
-/** Gives `length` bytes that tell displaced ones apart: no period divides a record or a chunk size. */
+/** Returns `length` bytes that tell displaced ones apart: no period divides a record or a chunk size. */
 export function pattern(length: number): Buffer {
   const block = Buffer.from(Array.from({ length: 251 }, (_, index) => 32 + (index % 90)));
   return Buffer.alloc(length, block);
@@ -15,7 +15,7 @@ function* slices(bytes: Buffer, length: number): Generator<Buffer> {
   for (let offset = 0; offset < bytes.length; offset += length) yield bytes.subarray(offset, offset + length);
 }
 
-/** Bodies that take their time, or much room. */
+/** Slow and large bodies. */
 export const streams: Record<string, Behaviour> = {
   async size({ res, query }) {
     const body = pattern(Number(query.get("length")));
@@ -54,7 +54,7 @@ export const streams: Record<string, Behaviour> = {
     res.end("data: end\n\n");
   },
 
-  /** Answers when released. */
+  /** Responds when released. */
   async held({ res, exchange }) {
     await exchange.released();
     res.end("released");
@@ -102,18 +102,18 @@ export const streams: Record<string, Behaviour> = {
     res.end(String(length));
   },
 
-  /** Answers without ever reading the body. */
+  /** Responds without reading the body. */
   "ignored-upload"({ res }) {
     res.end("not read");
   },
 
-  /** Refuses a body before it is there. */
+  /** Responds with 413 before the body is complete. */
   refused({ res }) {
     res.writeHead(413, { "Content-Type": "text/plain" });
     res.end("too large");
   },
 
-  /** Notes what arrives of a body, without answering. */
+  /** Notes the arrival of a body, without a response. */
   received({ req, exchange }) {
     req.on("data", (chunk: Buffer) => {
       exchange.figures.length = Number(exchange.figures.length ?? 0) + chunk.length;

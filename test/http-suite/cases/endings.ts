@@ -12,7 +12,7 @@ async function assertBrokenOff(t: CaseContext, behaviour: string): Promise<void>
   const connection = await open(t);
   await sendOn(connection, t, { path: exchange.path(behaviour) });
   const releasing = exchange.release();
-  // A front end may keep the half answer to itself and send an error in its place, which is as good.
+  // A front end may send an error instead of half a response.
   const response = await connection.response().catch(() => undefined);
   await releasing;
   if (response && response.statusCode < 500)
@@ -21,7 +21,7 @@ async function assertBrokenOff(t: CaseContext, behaviour: string): Promise<void>
   assert.equal((await sendForEcho(t, { path: "/after" })).url, "/after");
 }
 
-/** Sends a request, lets the client leave at a moment, and gives what the application hears of it. */
+/** Sends a request, disconnects the client at a given moment, and returns the events of the application. */
 async function eventsWhenGone(
   t: CaseContext,
   behaviour: string,
@@ -176,7 +176,7 @@ export const endings: readonly Case[] = [
       const fields = [["Content-Length", String(body.length)]] as const;
       await connection.write(requestHead(t, { method: "POST", path: "/_/refused", fields }, true));
       const answering = connection.response();
-      // The server may close the connection after its response: the rest of the body is not its matter.
+      // The server may close the connection after its response, without the rest of the body.
       await connection.write(body).catch(() => undefined);
       const response = await answering;
       assert.equal(response.statusCode, 413);

@@ -5,7 +5,7 @@ import type { Case, CaseContext } from "../target.ts";
 
 const get = (t: CaseContext, behaviour: string) => send(t, { path: `/_/${behaviour}` });
 
-/** Sends a request, and another on the same connection that must not be disturbed by it. */
+/** Sends a request and another one after it on the same connection. Returns the first response. */
 async function sendTwo(t: CaseContext, path: string, method = "GET") {
   const connection = await open(t);
   await sendOn(connection, t, { method, path });
@@ -242,7 +242,7 @@ export const heads: readonly Case[] = [
       assert.equal(value(response, "x-final"), "yes");
       assert.equal(response.body.toString(), "final");
       assert.deepEqual((await exchange.report()).events, ["continue", "early hints"]);
-      // Over FastCGI nobody but lighttpd copes with them, so they go nowhere.
+      // Over FastCGI only lighttpd accepts trailers, so that they are dropped.
       if (t.frontEnd !== "node:http") assert.deepEqual(response.informational, []);
     },
   },

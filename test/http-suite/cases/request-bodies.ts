@@ -232,7 +232,7 @@ export const requestBodies: readonly Case[] = [
       const sending = (async () => {
         for (; sent < total; sent += block.length) await connection.write(block);
       })();
-      // Until nothing more gets through: the application has had ample chance to take it.
+      // Waits until no more bytes are accepted.
       for (let [last, same] = [-1, 0]; same < 50 && sent < total; ) {
         await exchange.report();
         same = sent === last ? same + 1 : 0;

@@ -3,7 +3,7 @@ import { value } from "../client.ts";
 import { newExchange, open, requestHead, send, sendForEcho } from "../request.ts";
 import type { Case } from "../target.ts";
 
-/** Request targets that servers and proxies like to tidy up; the application must get them as they were sent. */
+/** Request targets that servers and proxies often normalize. The application must get them unchanged. */
 const targets: readonly (readonly [id: string, what: string, target: string])[] = [
   ["query", "a query", "/path?a=1&b=2"],
   ["empty-query", "an empty query", "/path?"],

@@ -4,7 +4,7 @@ import type { TrustingReport } from "../app/frameworks.ts";
 import { newExchange, open, send, sendForEcho } from "../request.ts";
 import type { Case } from "../target.ts";
 
-/** Fields by which clients pretend to be somebody else, or somewhere else. */
+/** Fields by which clients claim another identity. */
 const forged: readonly (readonly [name: string, value: string])[] = [
   ["X-Forwarded-For", "6.6.6.6"],
   ["X-Real-IP", "6.6.6.6"],
@@ -25,7 +25,7 @@ const forged: readonly (readonly [name: string, value: string])[] = [
   ["Status", "500"],
 ];
 
-/** Those that programs believe when they trust proxies, in the spellings that some web servers take for theirs. */
+/** Fields that applications with `trust proxy` believe, in the spellings that web servers map to the same variable. */
 const forwarded: readonly (readonly [name: string, value: string])[] = [
   ["X-Forwarded-For", "6.6.6.6"],
   ["X-Forwarded-Proto", "https"],
@@ -43,7 +43,7 @@ const forwarded: readonly (readonly [name: string, value: string])[] = [
   ["Client-IP", "6.6.6.6"],
 ];
 
-/** What the application must see of the request, whatever else the client sends. */
+/** What the application must see, whatever fields the client adds. */
 const identity = ({ method, url, remoteAddress, localPort, encrypted, express, headers }: Echo) => ({
   method,
   url,
@@ -165,7 +165,7 @@ export const spoofing: readonly Case[] = [
         );
         const first = await connection.response();
         if (first.statusCode === 200) {
-          // Whoever accepts the request must have one view of it: what the application was told and read.
+          // An accepted request must have one length: the announced length is what the application reads.
           const report = JSON.parse(first.body.toString());
           assert.ok(
             [0, 5].includes(report.length),

@@ -105,7 +105,7 @@ export const streaming: readonly Case[] = [
       const connection = await open(t);
       await sendOn(connection, t, { path: exchange.path("download", `length=${total}`) });
       await exchange.noted("full");
-      // Until the application makes no more progress: what it wrote has nowhere to go.
+      // Waits until the application writes no more.
       for (let [last, same] = [-1, 0]; same < 50; ) {
         const { figures } = await exchange.report();
         assert.ok(Number(figures.buffered) < 4 * MEGABYTE, `${figures.buffered} bytes wait in the response`);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { newExchange, open, send, sendOn } from "../request.ts";
 import type { Case, CaseContext } from "../target.ts";
 
-/** Sends a request, waits for the event that comes last, and gives the response's body and all events. */
+/** Sends a request, waits for the event `last`, and returns the response's body and all events. */
 async function runExchange(t: CaseContext, behaviour: string, last?: string, query = "") {
   const exchange = newExchange(t);
   const response = await send(t, { path: exchange.path(behaviour, query) });
@@ -84,7 +84,7 @@ export const writing: readonly Case[] = [
           () => undefined,
         );
         if (response && response.statusCode < 500) assert.equal(response.complete, false);
-        // A front end may send a GET once more that failed without a response.
+        // A front end may repeat a GET that got no response.
         const events = new Set((await exchange.report()).events);
         assert.deepEqual([...events], ["ERR_HTTP_CONTENT_LENGTH_MISMATCH"]);
       },
