@@ -17,8 +17,8 @@ import {
 } from "../../src/index.ts";
 import { GET, read, startFunction, startServer } from "../support/server.ts";
 
-/** Answers one request with a function, and returns the answer. */
-async function answer(
+/** Responds to one request with a function, and returns the response. */
+async function respond(
   t: TestContext,
   handler: CGIFunction,
   params: Record<string, string> = {},
@@ -37,7 +37,7 @@ async function answer(
 const HEAD = "Content-Type: text/plain\r\n\r\n";
 
 test("gives a function the shape of process", async (t) => {
-  const { body, status } = await answer(
+  const { body, status } = await respond(
     t,
     async (process) => {
       let content = "";
@@ -52,7 +52,7 @@ test("gives a function the shape of process", async (t) => {
 });
 
 test("runs the body of a script with listeners on stdin", async (t) => {
-  const { body } = await answer(
+  const { body } = await respond(
     t,
     (process) => {
       let content = "";
@@ -71,17 +71,17 @@ test("runs the body of a script with listeners on stdin", async (t) => {
   assert.equal(body, "HELLO");
 });
 
-test("ends the answer of a function that has written and returned", async (t) => {
-  assert.equal((await answer(t, ({ stdout }) => stdout.write(`${HEAD}done`))).body, "done");
+test("ends the response of a function that has written and returned", async (t) => {
+  assert.equal((await respond(t, ({ stdout }) => stdout.write(`${HEAD}done`))).body, "done");
 });
 
-test("waits for the end() of a function that has returned without an answer", async (t) => {
-  const { body } = await answer(t, ({ stdout }) => setImmediate(() => stdout.end(`${HEAD}late`)));
+test("waits for the end() of a function that has returned without a response", async (t) => {
+  const { body } = await respond(t, ({ stdout }) => setImmediate(() => stdout.end(`${HEAD}late`)));
   assert.equal(body, "late");
 });
 
 test("pipes stdin to stdout", async (t) => {
-  const { body } = await answer(
+  const { body } = await respond(
     t,
     ({ stdin, stdout }) => {
       stdout.write(HEAD);
@@ -94,7 +94,7 @@ test("pipes stdin to stdout", async (t) => {
 });
 
 test("env and params are the variables, without those of the process and without HTTP_PROXY", async (t) => {
-  const { body } = await answer(
+  const { body } = await respond(
     t,
     ({ env, params }) => ({
       names: Object.keys(env).sort(),
@@ -110,8 +110,8 @@ test("env and params are the variables, without those of the process and without
   });
 });
 
-test("exit() ends the answer with its code, and what is written later is dropped", async (t) => {
-  const { body, ended, errors } = await answer(t, ({ stdout, exit }) => {
+test("exit() ends the response with its code, and what is written later is dropped", async (t) => {
+  const { body, ended, errors } = await respond(t, ({ stdout, exit }) => {
     stdout.write(`${HEAD}before`);
     exit(3);
     stdout.write("after");
@@ -122,7 +122,7 @@ test("exit() ends the answer with its code, and what is written later is dropped
 });
 
 test("exitCode becomes the exit status of the request", async (t) => {
-  const { ended } = await answer(t, (process) => {
+  const { ended } = await respond(t, (process) => {
     process.exitCode = 4;
     return "text";
   });
@@ -130,7 +130,7 @@ test("exitCode becomes the exit status of the request", async (t) => {
 });
 
 test("stderr goes to the web server's log", async (t) => {
-  const { stderr, body } = await answer(t, ({ stderr, stdout }) => {
+  const { stderr, body } = await respond(t, ({ stderr, stdout }) => {
     stderr.write("a word aside");
     stdout.end(`${HEAD}text`);
   });
@@ -152,7 +152,7 @@ test("sends what a function returns", async (t) => {
     for (const handler of [() => value, async () => value]) {
       if (handler.constructor.name === "AsyncFunction" && typeof value === "object" && !isPlain(value))
         continue;
-      const { body, headers } = await answer(t, handler);
+      const { body, headers } = await respond(t, handler);
       assert.equal(body, expected);
       assert.equal(headers["content-type"], type);
     }
@@ -169,7 +169,7 @@ async function* pieces() {
 }
 
 test("send() takes status, header fields and type, and gives the length", async (t) => {
-  const { status, headers, body } = await answer(t, ({ send }) =>
+  const { status, headers, body } = await respond(t, ({ send }) =>
     send("made", { status: 201, type: "text/plain", headers: { "X-A": "1", "Set-Cookie": ["a", "b"] } }),
   );
   assert.equal(status, 201);
@@ -180,7 +180,7 @@ test("send() takes status, header fields and type, and gives the length", async 
 });
 
 test("send() passes on a web Response with its cookies apart", async (t) => {
-  const { status, headers } = await answer(t, ({ send }) => {
+  const { status, headers } = await respond(t, ({ send }) => {
     const response = new Response(null, { status: 303, headers: { location: "/x" } });
     response.headers.append("set-cookie", "a=1");
     response.headers.append("set-cookie", "b=2");
@@ -190,8 +190,8 @@ test("send() passes on a web Response with its cookies apart", async (t) => {
   assert.deepEqual(headers["set-cookie"], ["a=1", "b=2"]);
 });
 
-test("a second send() is the program's error, and the first answer stands", async (t) => {
-  const { body, errors } = await answer(t, ({ send }) => {
+test("a second send() is the program's error, and the first response stands", async (t) => {
+  const { body, errors } = await respond(t, ({ send }) => {
     send("first");
     send("second");
   });
@@ -199,7 +199,7 @@ test("a second send() is the program's error, and the first answer stands", asyn
   assert.match(errors[0]!.message, /response has begun already/);
 });
 
-test("a stream that fails before its first piece becomes a 500, later a broken answer", async (t) => {
+test("a stream that fails before its first piece becomes a 500, later a response that is cut off", async (t) => {
   const failing = (after: string[]) =>
     Readable.from(
       (async function* () {
@@ -207,11 +207,11 @@ test("a stream that fails before its first piece becomes a 500, later a broken a
         throw new Error("source is broken");
       })(),
     );
-  const early = await answer(t, () => failing([]));
+  const early = await respond(t, () => failing([]));
   assert.equal(early.status, 500);
   assert.equal(early.errors[0]!.message, "source is broken");
   assert.ok(!early.body.includes("broken"));
-  await assert.rejects(answer(t, () => failing(["piece"])));
+  await assert.rejects(respond(t, () => failing(["piece"])));
 });
 
 test("parses CGI output as RFC 3875 says, split anywhere", async (t) => {
@@ -225,7 +225,7 @@ test("parses CGI output as RFC 3875 says, split anywhere", async (t) => {
   ];
   for (const [output, status, headers, body] of outputs) {
     for (const size of [1, 7, output.length]) {
-      const result = await answer(t, ({ stdout }) => {
+      const result = await respond(t, ({ stdout }) => {
         for (let at = 0; at < output.length; at += size) stdout.write(output.slice(at, at + size));
       });
       assert.equal(result.status, status, output);
@@ -238,7 +238,7 @@ test("parses CGI output as RFC 3875 says, split anywhere", async (t) => {
 
 test("a local redirect keeps status 200 behind Apache, which then redirects by itself", async (t) => {
   const handler: CGIFunction = ({ stdout }) => stdout.write("Location: /elsewhere\n\n");
-  const { status } = await answer(t, handler, { SERVER_SOFTWARE: "Apache/2.4.62 (Debian)" });
+  const { status } = await respond(t, handler, { SERVER_SOFTWARE: "Apache/2.4.62 (Debian)" });
   assert.equal(status, 200);
 });
 
@@ -249,7 +249,7 @@ test("a malformed head becomes a 500 with the reason on stderr and in requestErr
     ["Content-Type: text/html\r\n", /ends before its empty line/],
     ["HTTP/1.1 200 OK\r\n\r\n", /CGI wants "Status: 200 OK"/],
   ] as const) {
-    const { status, body, stderr, errors } = await answer(t, async ({ stdout }) => {
+    const { status, body, stderr, errors } = await respond(t, async ({ stdout }) => {
       if (output !== "") stdout.write(output);
     });
     assert.equal(status, 500);
@@ -259,7 +259,7 @@ test("a malformed head becomes a 500 with the reason on stderr and in requestErr
   }
 });
 
-test("a function that throws is answered with 500, and told to requestError or stderr", async (t) => {
+test("a function that throws results in a 500, and its error goes to requestError or stderr", async (t) => {
   for (const handler of [
     () => {
       throw new Error("secret");
@@ -268,7 +268,7 @@ test("a function that throws is answered with 500, and told to requestError or s
       throw new Error("secret");
     },
   ]) {
-    const { status, body, errors, stderr } = await answer(t, handler);
+    const { status, body, errors, stderr } = await respond(t, handler);
     assert.equal(status, 500);
     assert.ok(!body.includes("secret"));
     assert.equal(errors[0]!.message, "secret");
@@ -302,7 +302,7 @@ test("signal aborts when the web server leaves, and a pipeline into stdout ends"
   assert.deepEqual(errors, []);
 });
 
-test("writing after the answer has ended is told to requestError", async (t) => {
+test("writing after the end of the response is reported to requestError", async (t) => {
   const { server, client } = await startFunction(t, ({ stdout }) => {
     stdout.end(`${HEAD}text`);
     stdout.write("late");
@@ -313,7 +313,7 @@ test("writing after the answer has ended is told to requestError", async (t) => 
   assert.equal(error.code, "ERR_STREAM_WRITE_AFTER_END");
 });
 
-test("a class of FastCGIHandler answers", async (t) => {
+test("a class of FastCGIHandler responds", async (t) => {
   class Hello extends FastCGIHandler {
     async handle() {
       this.stdout.write(`${HEAD}Hello ${this.environ.QUERY_STRING}, ${await text(this.stdin)}`);
@@ -327,7 +327,7 @@ test("a class of FastCGIHandler answers", async (t) => {
   assert.equal(stderr, "handled");
 });
 
-test("the same function answers over HTTP, in supertest and in an Express application", async (t) => {
+test("the same function responds over HTTP, in supertest and in an Express application", async (t) => {
   const handler: CGIFunction = async ({ env, params, role, stdin, stdout }) => {
     assert.equal(params.REQUEST_METHOD, env.REQUEST_METHOD);
     stdout.write(`Status: 202\n${HEAD}${role} ${env.SCRIPT_NAME} ${env.PATH_INFO} ${await text(stdin)}`);
@@ -373,18 +373,18 @@ test("cgiRequest() returns the request behind req, and nothing over plain HTTP",
 });
 
 test("send() takes its status before that of a Response, and refuses what is none", async (t) => {
-  const status = async (handler: CGIFunction) => (await answer(t, handler)).status;
+  const status = async (handler: CGIFunction) => (await respond(t, handler)).status;
   assert.equal(await status(({ send }) => send(new Response("x", { status: 404 }))), 404);
   assert.equal(await status(({ send }) => send(new Response("x", { status: 404 }), { status: 410 })), 410);
   for (const wrong of ["200", 200.5, 199, 600, Number.NaN, null]) {
-    const { status, errors } = await answer(t, ({ send }) => send("x", { status: wrong as number }));
+    const { status, errors } = await respond(t, ({ send }) => send("x", { status: wrong as number }));
     assert.equal(status, 500);
     assert.match(errors[0]!.message, /^status is .+: give an integer from 200 to 599$/);
   }
 });
 
 test("send() adds its header fields and its type to those of a Response", async (t) => {
-  const { headers } = await answer(t, ({ send }) =>
+  const { headers } = await respond(t, ({ send }) =>
     send(new Response("x", { headers: { "X-A": "1", "X-B": "1" } }), {
       headers: { "X-B": "2" },
       type: "text/css",

@@ -7,7 +7,7 @@ import {
   peerCertificate,
 } from "../../src/http/client-certificate.ts";
 
-test("only SUCCESS is authorized, and nginx's reason is told", () => {
+test("only SUCCESS is authorized, and the reason of nginx is returned", () => {
   for (const [verify, isVerified, error] of [
     ["SUCCESS", true, undefined],
     ["NONE", false, "NONE"],

@@ -84,7 +84,7 @@ function acceptFor(server: Server): TCPServer {
 /**
  * Runs a scenario and gives what happened, in order.
  *
- * Left out is the socket's `close` after a whole answer: under node:http it comes when the TCP connection is
+ * Left out is the socket's `close` after a complete response: under node:http it comes when the TCP connection is
  * closed, or never while it is kept; over FastCGI the socket is the request's own, and ends with it.
  */
 async function play(wire: Wire, scenario: Scenario, keep: boolean): Promise<string[]> {

@@ -34,14 +34,14 @@ async function listen(t: TestContext, server: Server): Promise<number> {
 
 async function ask(port: number, method = "GET", path = "/"): Promise<Seen> {
   const sent = request({ host: "127.0.0.1", port, method, path, agent: false }).end();
-  const [answer] = (await once(sent, "response")) as [IncomingMessage];
+  const [response] = (await once(sent, "response")) as [IncomingMessage];
   const chunks: Buffer[] = [];
-  answer.on("data", (chunk: Buffer) => chunks.push(chunk));
+  response.on("data", (chunk: Buffer) => chunks.push(chunk));
   const isWhole = await new Promise<boolean>((resolve) => {
-    answer.on("error", () => resolve(false));
-    answer.on("end", () => resolve(true));
+    response.on("error", () => resolve(false));
+    response.on("end", () => resolve(true));
   });
-  const { statusCode, headers } = answer;
+  const { statusCode, headers } = response;
   return { statusCode, headers, body: Buffer.concat(chunks).toString("latin1"), isWhole };
 }
 
@@ -147,7 +147,7 @@ describe("an application that asks for chunked coding sends the body that it sen
     }
   }
 
-  test("answers HEAD", async (t) => {
+  test("responds to HEAD", async (t) => {
     const [expected, actual] = await compare(
       t,
       chunked((res) => res.end("no body")),
@@ -172,12 +172,12 @@ describe("an application that asks for chunked coding sends the body that it sen
     await compare(
       t,
       chunked((res) => {
-        const heard: string[] = [];
-        calls.push(heard);
-        res.write("a", () => heard.push("a"));
-        res.write("b", () => heard.push("b"));
-        res.end("c", () => heard.push("end"));
-        res.on("finish", () => heard.push("finish"));
+        const called: string[] = [];
+        calls.push(called);
+        res.write("a", () => called.push("a"));
+        res.write("b", () => called.push("b"));
+        res.end("c", () => called.push("end"));
+        res.on("finish", () => called.push("finish"));
       }),
     );
     assert.deepEqual(calls[1], calls[0]);
@@ -196,7 +196,7 @@ test("a coding below chunked reaches the client as Content-Encoding", async (t) 
   }
 });
 
-describe("a head that says of the body what cannot be is answered with 500, and told to requestError:", () => {
+describe("a head with impossible framing results in a 500, and is reported to requestError:", () => {
   for (const [name, value] of [
     ["Content-Length", "+5"],
     ["Content-Length", "abc"],
@@ -213,12 +213,16 @@ describe("a head that says of the body what cannot be is answered with 500, and 
         res.end("hello");
       });
       const port = await listen(t, server);
-      const heard = once(server, "requestError");
+      const reported = once(server, "requestError");
       // Kept connections: the next request goes over the same one.
       const seen = await ask(port);
       assert.deepEqual([seen.statusCode, seen.body], [500, "Internal Server Error\n"]);
       assert.equal(seen.headers["content-length"], "22");
-      const [error, req, res] = (await heard) as [Error & { code: string }, IncomingMessage, ServerResponse];
+      const [error, req, res] = (await reported) as [
+        Error & { code: string },
+        IncomingMessage,
+        ServerResponse,
+      ];
       assert.equal(error.code, "ERR_HTTP_INVALID_HEADER_VALUE");
       assert.match(error.message, new RegExp(`for header "${name}"$`));
       assert.equal(req.url, "/");
@@ -254,16 +258,16 @@ for (const value of ["5 ", "5\t", "5, 5", ["5", "5"]]) {
   });
 }
 
-test("a body that is not framed as the application said is cut off, and told to requestError", async (t) => {
+test("a body that is not framed as the application said is cut off, and reported to requestError", async (t) => {
   const server = overFastCGI((_req, res) => {
     res.writeHead(200, { "Transfer-Encoding": "chunked" });
     res.flushHeaders();
     void setImmediate().then(() => res.socket?.write("no size"));
   });
-  const heard = once(server, "requestError");
+  const reported = once(server, "requestError");
   const seen = await ask(await listen(t, server));
   assert.deepEqual([seen.statusCode, seen.body, seen.isWhole], [200, "", false]);
-  const [error] = (await heard) as [Error];
+  const [error] = (await reported) as [Error];
   assert.match(error.message, /the body is not chunked/);
 });
 

@@ -129,7 +129,7 @@ describe("RequestSocket reads", () => {
     assert.equal(transport.calls[0], "resume");
   });
 
-  test("no more than the high-water mark while nobody reads", () => {
+  test("no more than the high-water mark without a reader", () => {
     const { transport } = start(POST);
     transport.consumer?.onStdin(Buffer.alloc(8000));
     assert.deepEqual(transport.calls, []);

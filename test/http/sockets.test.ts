@@ -67,7 +67,7 @@ describe("the socket of a request", () => {
     );
   });
 
-  test("answers over HTTPS as a TLS socket that has no certificate and knows no keys", async (t) => {
+  test("is over HTTPS like a TLS socket without certificate and keys", async (t) => {
     const socket = (await socketOf(t, [...TLS, ["SSL_TLS_SNI", "a.test"]])) as TLSSocket;
     assert.equal(socket.encrypted, true);
     assert.equal(socket.authorized, false);
