@@ -24,16 +24,22 @@ export interface FastCGIListenOptions extends ListenOptions {
 
 /** Arguments of `server.listen()`: those of `net.Server`, where options are {@link FastCGIListenOptions}. */
 export type ListenArguments =
-  | [port?: Port, host?: string | undefined, backlog?: number | undefined, listener?: Listener]
-  | [port?: Port, host?: string | undefined, listener?: Listener]
-  | [portOrPath?: Port, backlog?: number | undefined, listener?: Listener]
-  | [portOrPath?: Port, listener?: Listener]
-  | [options: FastCGIListenOptions, listener?: Listener]
-  | [handle: unknown, listener?: Listener]
-  | [listener?: Listener];
-
-type Port = number | string | undefined;
-type Listener = (() => void) | undefined;
+  | [
+      port?: number | string | undefined,
+      host?: string | undefined,
+      backlog?: number | undefined,
+      listener?: (() => void) | undefined,
+    ]
+  | [port?: number | string | undefined, host?: string | undefined, listener?: (() => void) | undefined]
+  | [
+      portOrPath?: number | string | undefined,
+      backlog?: number | undefined,
+      listener?: (() => void) | undefined,
+    ]
+  | [portOrPath?: number | string | undefined, listener?: (() => void) | undefined]
+  | [options: FastCGIListenOptions, listener?: (() => void) | undefined]
+  | [handle: unknown, listener?: (() => void) | undefined]
+  | [listener?: (() => void) | undefined];
 
 /** Result of {@link readListenArguments}. */
 export interface ListenCall {
