@@ -5,7 +5,7 @@
  * API Extractor has a compiler of its own (TypeScript 5.9), as TypeScript 7 has no API that it could use; the
  * declarations are written by the project's compiler.
  */
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,6 +32,8 @@ export interface Declaration {
 
 /** What an entry point exports. */
 export interface ExtractedAPI {
+  /** The file of its declarations, without its ending. */
+  readonly file: string;
   /** The declarations as text. */
   readonly report: string;
   readonly exports: readonly Declaration[];
@@ -42,26 +44,24 @@ export function reportFile(entryPoint: EntryPoint): URL {
   return new URL(`${entryPoint}.api.md`, import.meta.url);
 }
 
-/** Compiles src/, and reads the declarations of all entry points. */
-export function extractAPI(): Record<EntryPoint, ExtractedAPI> {
-  const folder = mkdtempSync(join(tmpdir(), "serve-fastcgi-api-"));
-  try {
-    const compiler = join(root, "node_modules/typescript/bin/tsc");
-    const options = [
-      "-p",
-      join(root, "src"),
-      "--outDir",
-      folder,
-      "--emitDeclarationOnly",
-      "--declarationMap",
-      "false",
-    ];
-    execFileSync(process.execPath, [compiler, ...options], { stdio: "inherit" });
-    const extracted = entryPoints.map((name) => [name, extract(name, folder)] as const);
-    return Object.fromEntries(extracted) as Record<EntryPoint, ExtractedAPI>;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+/** Compiles src/ into a folder, and reads the declarations of all entry points. */
+export function extractAPI(folder: string): Record<EntryPoint, ExtractedAPI> {
+  compile("-p", join(root, "src"), "--outDir", folder);
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+  const extracted = entryPoints.map((name) => [name, extract(name, folder)] as const);
+  return Object.fromEntries(extracted) as Record<EntryPoint, ExtractedAPI>;
+}
+
+/** Runs the project's compiler. */
+export function compile(...options: string[]): void {
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [join(root, "node_modules/typescript/bin/tsc"), ...options],
+    {
+      encoding: "utf8",
+    },
+  );
+  if (status !== 0) throw new Error(stdout);
 }
 
 function extract(name: EntryPoint, folder: string): ExtractedAPI {
@@ -110,13 +110,19 @@ function extract(name: EntryPoint, folder: string): ExtractedAPI {
   if (errorCount > 0) throw new Error(`API Extractor finds ${errorCount} errors in ${name}`);
   const { members } = JSON.parse(readFileSync(model, "utf8")) as Declaration;
   return {
+    file: file.slice(0, -".d.ts".length),
     report: readFileSync(join(folder, `${name}.api.md`), "utf8"),
     exports: members?.[0]?.members ?? [],
   };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const [name, { report }] of Object.entries(extractAPI())) {
-    writeFileSync(reportFile(name as EntryPoint), report);
+  const folder = mkdtempSync(join(tmpdir(), "serve-fastcgi-api-"));
+  try {
+    for (const [name, { report }] of Object.entries(extractAPI(folder))) {
+      writeFileSync(reportFile(name as EntryPoint), report);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 }
