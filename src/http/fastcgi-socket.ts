@@ -94,8 +94,15 @@ export interface FastCGISocket extends EventEmitter {
     encoding?: BufferEncoding,
     callback?: (error?: Error | null) => void,
   ): boolean;
-  /** Ends the connection of the request after what was written; the response is cut off if it is incomplete. */
-  end(data?: string | Uint8Array, encoding?: BufferEncoding, callback?: () => void): this;
+  /**
+   * Ends the connection of the request after what was written; the response is cut off if it is incomplete. The
+   * callback is called once it has left, or with an error if the request is over.
+   */
+  end(callback?: (error?: Error | null) => void): this;
+  /** Same, after `data`. */
+  end(data: string | Uint8Array, callback?: (error?: Error | null) => void): this;
+  /** Same, with the encoding of a string; UTF-8 by default. */
+  end(data: string | Uint8Array, encoding?: BufferEncoding, callback?: (error?: Error | null) => void): this;
   /** Aborts the request, so that its response does not look complete. The web server's connection may stay open. */
   destroy(error?: Error): this;
   /** Ends the response, and aborts the request if it is incomplete. */

@@ -51,10 +51,6 @@ export interface RequestConsumer {
   onStdin(chunk: Buffer): void;
   /** The body is complete. */
   onStdinEnd(): void;
-  /** A piece of FCGI_DATA was received, in the Filter role. */
-  onData?(chunk: Buffer): void;
-  /** FCGI_DATA is complete. */
-  onDataEnd?(): void;
   /** All that was queued is handed to the operating system. */
   onFlushed(): void;
   /** There is room for output again. */

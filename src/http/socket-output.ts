@@ -40,8 +40,7 @@ export abstract class SocketOutput extends SocketInput {
     if (typeof encoding === "function") return this.write(data, undefined, encoding);
     if (this.destroyed) {
       if (callback) {
-        const error = new Error("the request is over: nothing can be written");
-        process.nextTick(runCallback, this, callback, error);
+        process.nextTick(runCallback, this, callback, overError());
       }
       return false;
     }
@@ -53,14 +52,16 @@ export abstract class SocketOutput extends SocketInput {
       this.fail(error);
       return false;
     }
-    if (callback) {
-      if (this.#callbacks === undefined) this.#callbacks = [callback];
-      else this.#callbacks.push(callback);
-    }
+    if (callback) this.#addCallback(callback);
     this.#schedule();
     const hasRoom = transportOf(this).makeRoom();
     if (!hasRoom) this.#needsDrain = true;
     return hasRoom;
+  }
+
+  #addCallback(callback: WriteCallback): void {
+    if (this.#callbacks === undefined) this.#callbacks = [callback];
+    else this.#callbacks.push(callback);
   }
 
   cork(): void {
@@ -73,8 +74,19 @@ export abstract class SocketOutput extends SocketInput {
     this.#schedule();
   }
 
-  end(data?: string | Uint8Array, encoding?: BufferEncoding, callback?: () => void): this {
-    if (data !== undefined && typeof data !== "function") this.write(data, encoding, callback);
+  end(
+    data?: string | Uint8Array | WriteCallback | null,
+    encoding?: BufferEncoding | WriteCallback | null,
+    callback?: WriteCallback,
+  ): this {
+    if (typeof data === "function") return this.end(undefined, undefined, data);
+    if (typeof encoding === "function") return this.end(data, undefined, encoding);
+    if (data !== undefined && data !== null) {
+      this.write(data, encoding, callback);
+    } else if (callback !== undefined) {
+      if (this.destroyed) process.nextTick(runCallback, this, callback, overError());
+      else this.#addCallback(callback);
+    }
     this.#isEnding = true;
     this.#schedule();
     return this;
@@ -166,6 +178,10 @@ export abstract class SocketOutput extends SocketInput {
 
   /** Does what `finish` of the response triggers, if a listener before ours threw. */
   abstract finishFailed(): void;
+}
+
+function overError(): Error {
+  return new Error("the request is over: nothing can be written");
 }
 
 function flushSocket(socket: SocketOutput): void {

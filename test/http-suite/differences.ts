@@ -49,7 +49,9 @@ export function renderDifferences(entries: readonly Difference[] = differences):
     const [frontEnd, ...rest] = key.split(" | ");
     return `| ${[frontEnd, names.join("; "), ...rest].join(" | ")} |`;
   });
-  return ["| Front end | The suite expects | Instead | Reason |", "| --- | --- | --- | --- |", ...lines].join(
-    "\n",
-  );
+  return [
+    "| Web server | The suite expects | Instead | Reason |",
+    "| --- | --- | --- | --- |",
+    ...lines,
+  ].join("\n");
 }

@@ -189,6 +189,22 @@ describe("RequestSocket ends", () => {
     assert.deepEqual(transport.calls, ["abort"]);
   });
 
+  test("by end(), which calls back in each of its forms, as a net.Socket does", async () => {
+    const forms: ((socket: RequestSocket, callback: (error?: Error | null) => void) => void)[] = [
+      (socket, callback) => socket.end(callback),
+      (socket, callback) => socket.end("x", callback),
+      (socket, callback) => socket.end("x", "latin1", callback),
+    ];
+    for (const end of forms) {
+      const { res, socket, transport } = start();
+      res.flushHeaders();
+      await new Promise((resolve) => end(socket, resolve));
+      assert.deepEqual(transport.calls.at(-1), "abort");
+      const error = await new Promise((resolve) => end(socket, resolve));
+      assert.match(String(error), /the request is over/);
+    }
+  });
+
   test("by an abort of the transport within the body: req fails as in node:http", async () => {
     const { req, socket, errors } = start(POST);
     const failed = once(req, "error");
