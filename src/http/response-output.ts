@@ -4,6 +4,8 @@ import type { RequestTransport } from "./request-transport.ts";
 
 /** Characters of a body from which on it is encoded apart from its head. */
 const LARGE_LENGTH = 80000;
+/** node:http allows characters of Latin-1 in header fields. */
+const NOT_ASCII = /[\u0080-\uffff]/;
 
 /**
  * Translates the HTTP response that node:http writes into a CGI response: the status line becomes a Status field, the
@@ -63,18 +65,26 @@ export class ResponseOutput {
       if (text.length > end) this.#writeChunked(this.#decoder, text.slice(end), encoding);
       return;
     }
+    // node:http gives a head that is written together with the first of its body the encoding of that, unless the body
+    // is chunked, as it is over HTTP/1.1 if its length is unknown.
+    const headEncoding = head.contentLength >= 0 ? encoding : "latin1";
     if (text.length - end > LARGE_LENGTH && hasBody) {
       // Encodes a large body only once, apart from its head; its length is known then.
       this.#remaining = head.contentLength;
-      this.#transport.write(head.text ?? toStatusField(text.slice(0, end)), "latin1");
+      this.#transport.write(head.text ?? toStatusField(text.slice(0, end)), headEncoding);
       this.#writeBody(Buffer.from(text.slice(end), encoding), encoding);
+      return;
+    }
+    if (headEncoding !== encoding && text.length > end && hasBody && NOT_ASCII.test(text.slice(0, end))) {
+      this.#transport.write(head.text ?? toStatusField(text.slice(0, end)), headEncoding);
+      this.#transport.write(text.slice(end), encoding);
       return;
     }
     if (head.contentLength >= 0 && hasBody) {
       const length = bodyLength(text, end, encoding);
       if (length > head.contentLength) {
         this.#remaining = head.contentLength;
-        this.#transport.write(head.text ?? toStatusField(text.slice(0, end)), "latin1");
+        this.#transport.write(head.text ?? toStatusField(text.slice(0, end)), encoding);
         this.#writeBody(text.slice(end), encoding);
         return;
       }

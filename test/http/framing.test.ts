@@ -292,3 +292,24 @@ test("a chunked body whose last chunk never came is cut off", async (t) => {
   const seen = await ask(await listen(t, server));
   assert.deepEqual([seen.body, seen.isWhole], ["first", false]);
 });
+
+describe("a header field with characters of Latin-1 arrives as with node:http", () => {
+  const large = "ü".repeat(100_000);
+  const responses: readonly (readonly [string, Readonly<Record<string, string>>, string])[] = [
+    ["before a string of unknown length", {}, "ü"],
+    ["before a long string of unknown length", {}, large],
+    ["before a string with Content-Length", { "Content-Length": "2" }, "ü"],
+    ["before a long string with Content-Length", { "Content-Length": "200000" }, large],
+  ];
+  for (const [name, fields, body] of responses) {
+    test(name, async (t) => {
+      const [expected, actual] = await compare(t, (_req, res) => {
+        res.writeHead(200, { ...fields, "X-Name": "é" });
+        res.write(body);
+        res.end();
+      });
+      assert.equal(actual.headers["x-name"], expected.headers["x-name"]);
+      assert.equal(actual.body, expected.body);
+    });
+  }
+});
