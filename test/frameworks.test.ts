@@ -105,7 +105,7 @@ async function startFastify(): Promise<Running> {
   });
   await app.listen({ port: 0, host: "127.0.0.1" });
   const gateway = createGateway((app.server.address() as AddressInfo).port, { keepConn: true });
-  const front = createHTTPServer(gateway);
+  const front = createHTTPServer({ maxHeaderSize: 65_536 }, gateway);
   const origin = await originOf(front);
   return {
     origin,
@@ -184,6 +184,11 @@ for (const [framework, start] of frameworks) {
       assert.equal((await get("/missing")).status, 404);
       assert.equal((await get("/refuse")).status, 403);
       assert.equal((await get("/throw")).status, 500);
+    });
+
+    test("answers 431 to header fields over maxHeaderSize, as with node:http", async () => {
+      const response = await get("/page", { headers: { "X-Long": "x".repeat(20_000) } });
+      assert.equal(response.status, 431);
     });
 
     test("answers 50 requests at a time", async () => {

@@ -1,3 +1,14 @@
+/**
+ * Returns the error of node:http's parser for a head over `maxHeaderSize`, for listeners of `clientError` that respond
+ * with 431 to this code, as Fastify's does.
+ */
+export function headerOverflowError(details: string): Error {
+  return Object.assign(new Error(`Parse Error: Header overflow (${details})`), {
+    code: "HPE_HEADER_OVERFLOW",
+    reason: "Header overflow",
+  });
+}
+
 /** Returns the error of node:http's parser for a connection that ends within a request body. */
 export function uploadCutError(): Error {
   return Object.assign(new Error("Parse Error: Invalid EOF state"), {

@@ -4,7 +4,8 @@ import { FaultSocket } from "../http/fault-socket.ts";
 import { plainTextResponse } from "../http/plain-text.ts";
 import { emitApart } from "../http/request-failure.ts";
 import type { RequestTransport } from "../http/request-transport.ts";
-import { LimitError, ProtocolError } from "../protocol/errors.ts";
+import { headerOverflowError } from "../http/socket-errors.ts";
+import { ProtocolError } from "../protocol/errors.ts";
 
 /** Responds to a request that is not passed to the application, with a message for the operator. */
 export function sendErrorResponse(
@@ -33,8 +34,8 @@ export function rejectRequest(
   name = "request",
 ): void {
   const { statusCode, message } = problem;
-  const ErrorClass = statusCode === 431 ? LimitError : ProtocolError;
-  const error = new ErrorClass(`${name}: ${message}`);
+  const details = `${name}: ${message}`;
+  const error = statusCode === 431 ? headerOverflowError(details) : new ProtocolError(details);
   // 500 is due to the configuration of the web server, not to the client: its operator needs the message.
   const socket =
     statusCode === 500

@@ -42,7 +42,7 @@ describe("limits of params", () => {
     });
     link.send(request(1, { params: [["HTTP_LONG", "x".repeat(1000)]] }));
     assert.equal((await link.response(1)).status, 431);
-    assert.deepEqual(codes, ["ERR_FCGI_LIMIT"]);
+    assert.deepEqual(codes, ["HPE_HEADER_OVERFLOW"]);
     link.send(request(1, { params: [["HTTP_LONG", "x".repeat(900)]] }));
     assert.equal((await link.response(1)).status, 200);
     link.send(request(1, { params: [["DOCUMENT_ROOT", "x".repeat(5000)]] }));

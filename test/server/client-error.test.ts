@@ -43,14 +43,14 @@ const faults: readonly [
     "params over maxHeaderSize",
     (id, keepConn) => request(id, { keepConn, params: [["HTTP_LONG", "x".repeat(1000)]] }),
     431,
-    "ERR_FCGI_LIMIT",
+    "HPE_HEADER_OVERFLOW",
   ],
   [
     "more pairs than maxParams",
     (id, keepConn) =>
       request(id, { keepConn, params: Array.from({ length: 20 }, (_, index) => [`HTTP_X${index}`, "1"]) }),
     431,
-    "ERR_FCGI_LIMIT",
+    "HPE_HEADER_OVERFLOW",
   ],
 ];
 const options: FastCGIServerOptions = { maxHeaderSize: 1000, maxParams: 20, maxRequests: 3 };
