@@ -7,7 +7,7 @@ export function caseLines(result: CaseResult): string {
   for (const measurement of result.measurements) lines.push(`  ${measurementLine(measurement, result.unit)}`);
   const quotient = ratio(result);
   if (quotient !== undefined) {
-    const lowest = ratio(result, (measurement) => measurement.lowest) ?? 0;
+    const lowest = ratio(result, ({ lowest, value }) => lowest ?? value) ?? 0;
     lines.push(
       `  ${"ours : node:http".padEnd(40)}${quotient.toFixed(2).padStart(9)} (of the lowest ${lowest.toFixed(2)})`,
     );
@@ -17,7 +17,8 @@ export function caseLines(result: CaseResult): string {
 
 function measurementLine(measurement: Measurement, unit: string): string {
   const columns = [measurement.name.padEnd(40), number(measurement.value).padStart(9), ` ${unit}`];
-  if (measurement.lowest < measurement.value) columns.push(` (lowest ${number(measurement.lowest)})`);
+  if (measurement.lowest !== undefined && measurement.lowest < measurement.value)
+    columns.push(` (lowest ${number(measurement.lowest)})`);
   if (measurement.perSecond > 0) columns.push(`, ${number(measurement.perSecond)}/s`);
   if (measurement.p50Micros > 0) {
     columns.push(`, p50 ${number(measurement.p50Micros)} µs, p99 ${number(measurement.p99Micros)} µs`);

@@ -1,12 +1,12 @@
-/** One round of one server. */
+/** The result of one round of one server. */
 export interface Round {
-  /** What the case is about, in its unit: lower is better. */
+  /** The measured value in the unit of the case. Lower is better. */
   readonly value: number;
   /** Requests, megabytes or events per second. */
   readonly perSecond: number;
   readonly p50Micros: number;
   readonly p99Micros: number;
-  /** Largest memory seen during the round. */
+  /** Maximum RSS during the round. */
   readonly peakBytes?: number;
   /** Growth of the heap and of buffers, per connection or request. */
   readonly usedBytes?: number;
@@ -17,11 +17,13 @@ export interface Round {
 /** The medians of one server's rounds. */
 export interface Measurement extends Round {
   readonly name: string;
-  readonly lowest: number;
-  readonly rounds: readonly Round[];
+  /** The lowest value of a round. Not stored in results.json. */
+  readonly lowest?: number;
+  /** Not stored in results.json. */
+  readonly rounds?: readonly Round[];
 }
 
-/** What one case found. */
+/** The result of one case. */
 export interface CaseResult {
   readonly id: string;
   readonly title: string;
@@ -31,7 +33,7 @@ export interface CaseResult {
   readonly skipped?: string;
 }
 
-/** A whole run, as it is written to a file. */
+/** A whole run, as stored in results.json. */
 export interface BenchResults {
   readonly date: string;
   readonly machine: Readonly<Record<string, string>>;
@@ -40,7 +42,7 @@ export interface BenchResults {
   readonly cases: readonly CaseResult[];
 }
 
-/** The middle value, or the mean of the two in the middle. */
+/** Returns the median. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -48,7 +50,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
 }
 
-/** Our value over that of node:http in the same case: below 1 we cost less. */
+/** Returns our value divided by that of node:http in the same case. Below 1, we cost less. */
 export function ratio(
   result: CaseResult,
   read: (measurement: Measurement) => number = ({ value }) => value,

@@ -50,7 +50,7 @@ export async function measureMemory(
     const measured = await eachEntry(bench, application, connections, (entry) =>
       growth(bench, entry, application === "hold"),
     );
-    for (const [index, one] of measured.entries()) rounds[index]!.push(one.rounds[0]!);
+    for (const [index, one] of measured.entries()) rounds[index]!.push(one.rounds![0]!);
   }
   const installed = pair.filter((contender) => contender.isInstalled());
   return {

@@ -28,7 +28,7 @@ export function writeResults(
   const kept = old.map((result) => cases.find(({ id }) => id === result.id) ?? result);
   const added = cases.filter(({ id }) => old.every((result) => result.id !== id));
   const results: BenchResults = { ...circumstances(plan), cases: [...kept, ...added] };
-  writeFileSync(file, `${JSON.stringify(results, undefined, 1)}\n`);
+  writeFileSync(file, `${JSON.stringify(results, mediansOnly, 1)}\n`);
   writeFileSync(join(folder, "results.svg"), drawResults(results));
   writeFileSync(join(folder, "scaling.svg"), drawScaling(results));
   writeFileSync(join(folder, "summary.svg"), drawSummary(results));
@@ -37,7 +37,12 @@ export function writeResults(
   replacePart(join(folder, "..", "README.md"), "speed", () => headlineMarkdown(results));
 }
 
-/** Replaces what stands between two comments. */
+/** Leaves out single rounds: tables and charts need the medians only. `rounds` of the method is a number. */
+function mediansOnly(key: string, value: unknown): unknown {
+  return key === "lowest" || (key === "rounds" && Array.isArray(value)) ? undefined : value;
+}
+
+/** Replaces the text between two comments. */
 function replacePart(file: string, name: string, write: () => string): void {
   if (!existsSync(file)) return;
   const text = readFileSync(file, "utf8");
