@@ -112,7 +112,7 @@ function peerFile(name: string): string {
   return fileURLToPath(new URL(`peers/${name}`, import.meta.url));
 }
 
-/** Compiles a peer unless its binary is newer than its source. */
+/** Compiles a server unless its binary is newer than its source. */
 function build(source: string, binary: string, command: (output: string) => string[]): string {
   const output = join(CACHE, binary);
   if (!existsSync(output) || statSync(output).mtimeMs < statSync(peerFile(source)).mtimeMs) {
@@ -200,7 +200,7 @@ pm.max_children = 32
   },
 };
 
-/** Other people's servers: they answer the hello world only. */
+/** Servers of other projects. They run the hello world only. */
 export const peers: readonly Contender[] = [
   goContender("http", "Go net/http (HTTP)"),
   goContender("fastcgi", "Go net/http/fcgi"),

@@ -126,7 +126,7 @@ export async function startEntry(
   return { contender, server, target, rounds: [] };
 }
 
-/** All must give the same answer, or the comparison would mean nothing. */
+/** Checks that all servers send the same response; otherwise a comparison is meaningless. */
 export async function checkAnswers(bench: Bench, entries: readonly Entry[]): Promise<void> {
   let expected: number | undefined;
   for (const { contender, target } of entries) {

@@ -8,7 +8,7 @@ interface Reply {
   readonly error?: string;
 }
 
-/** Longer than any answer takes. */
+/** Longer than any response takes. */
 const TIMEOUT_MS = 60_000;
 
 /** A Node.js process that obeys commands over IPC, one after the other. */

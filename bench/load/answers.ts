@@ -1,12 +1,12 @@
-/** Follows the bytes of one answer after the other, with one request in flight. */
+/** Follows the bytes of one response after the other, with one request in flight. */
 export interface AnswerReader {
-  /** Bytes of the answer so far: of STDOUT over FastCGI, of the body over HTTP. */
+  /** Bytes of the response so far: of STDOUT over FastCGI, of the body over HTTP. */
   content: number;
-  /** Takes the first `length` bytes of `chunk`; returns whether they end the answer. */
+  /** Takes the first `length` bytes of `chunk`; returns whether they end the response. */
   push(chunk: Buffer, length: number): boolean;
-  /** Takes the end of the connection; returns whether it ends the answer. */
+  /** Takes the end of the connection; returns whether it ends the response. */
   end(): boolean;
-  /** Makes ready for the next answer. */
+  /** Makes ready for the next response. */
   reset(): void;
 }
 

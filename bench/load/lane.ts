@@ -4,10 +4,10 @@ import { BODY_PIECE_LENGTH, encodeBodyPiece } from "../requests.ts";
 import { type AnswerReader, FastCGIAnswerReader, HTTPAnswerReader } from "./answers.ts";
 import type { LoadTarget } from "./messages.ts";
 
-/** All lanes read into the same memory: an answer is counted and forgotten before the next read. */
+/** All lanes read into the same memory: a response is counted and forgotten before the next read. */
 const buffer = Buffer.allocUnsafe(65_536);
 
-/** Hears of each answer of each lane. */
+/** Is called for each response of each lane. */
 export interface LaneOwner {
   onAnswer(lane: Lane, content: number, startedAt: number): void;
   onFailure(lane: Lane, reason: string): void;
@@ -28,7 +28,7 @@ export class Lane {
     this.#answer = target.protocol === "fastcgi" ? new FastCGIAnswerReader() : new HTTPAnswerReader();
   }
 
-  /** Bytes of the current answer so far. */
+  /** Bytes of the current response so far. */
   get content(): number {
     return this.#answer.content;
   }
@@ -91,14 +91,14 @@ export class Lane {
   #finish(socket: Socket): void {
     this.#isWaiting = false;
     if (!this.#target.keep) {
-      // As nginx does: the answer is whole, so the connection goes, whether the server has closed it or not.
+      // Closes the connection once the response is complete, as nginx does, whether the server has closed it or not.
       this.#socket = undefined;
       socket.destroy();
     }
     this.#owner.onAnswer(this, this.#answer.content, this.#startedAt);
   }
 
-  /** A server may close a kept connection between two answers: the next request then opens a new one. */
+  /** A server may close a kept connection between two responses: the next request then opens a new one. */
   #lose(socket: Socket, reason: string): void {
     if (this.#socket !== socket) return;
     this.#socket = undefined;

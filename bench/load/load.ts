@@ -13,7 +13,7 @@ class Load implements LaneOwner {
   #errors = 0;
   #firstError = "";
   #content = 0;
-  /** Length of the first answer: all others must have it. */
+  /** Length of the first response: all others must have it. */
   #expected = -1;
   #inFlight = 0;
   #toSend = 0;
@@ -48,13 +48,13 @@ class Load implements LaneOwner {
     return this.#result((performance.now() - start) / 1000);
   }
 
-  /** Sends one request on each connection and does not wait for the answers. */
+  /** Sends one request on each connection and does not wait for the responses. */
   send(): void {
     this.#toSend = 0;
     for (const lane of this.#lanes) lane.send();
   }
 
-  /** Counts the bytes of unfinished answers for a time. */
+  /** Counts the bytes of unfinished responses for a time. */
   async listen(milliseconds: number): Promise<LoadResult> {
     const before = this.#contentOfLanes();
     const start = performance.now();

@@ -37,7 +37,7 @@ export interface LoadResult {
   readonly firstError: string;
 }
 
-/** One whole answer. */
+/** One whole response. */
 export interface ProbeResult {
   readonly statusCode: number;
   readonly bodyLength: number;

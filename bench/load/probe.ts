@@ -4,7 +4,7 @@ import { RecordParser, RecordType } from "../../src/protocol/index.ts";
 import { HTTPAnswerReader } from "./answers.ts";
 import type { LoadTarget, ProbeResult } from "./messages.ts";
 
-/** Asks once and reads the whole answer: a benchmark of wrong answers is worth nothing. */
+/** Sends one request and reads the whole response, to check that it is correct before the measurement. */
 export async function probe(target: LoadTarget): Promise<ProbeResult> {
   const socket = connect(target.address);
   await once(socket, "connect");

@@ -12,7 +12,7 @@ import { BODY_PIECE_LENGTH } from "../requests.ts";
 const FILE_LENGTH = Number(process.env.BENCH_FILE_LENGTH ?? 0);
 
 /**
- * A bare `net` server that answers each request with the same bytes and reads nothing but what it must:
+ * A bare `net` server that responses each request with the same bytes and reads nothing but what it must:
  * no server in Node.js can cost less.
  */
 export function createFloor(application: string): Server {

@@ -106,7 +106,7 @@ export class Lane {
         }
       }
     } catch {
-      // The record that says "this answer is broken", where no reset can.
+      // The record that says "this response is broken", where no reset can.
       this.#socket?.destroy();
     }
     this.#onChange();
@@ -127,7 +127,7 @@ export class Lane {
     });
   }
 
-  /** Waits for the end of a request and says whether its answer is as expected. */
+  /** Waits for the end of a request and says whether its response is as expected. */
   async answer(id: number, expected: string): Promise<Outcome> {
     await this.#until(() => this.#ended.has(id) || this.#isClosed);
     const text = this.#stdout.get(id) ?? "";
