@@ -2,6 +2,7 @@ import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { type MountedRequest, mountPrefix, type Param, writeRequestParams } from "../cgi/request-params.ts";
 import type { FastCGITarget } from "../listen/address.ts";
+import { rethrowApart } from "../listen/rethrow.ts";
 import { ProtocolStatus } from "../protocol/constants.ts";
 import { LimitError, RequestRefusedError, ResponseError, TimeoutError } from "../protocol/errors.ts";
 import { FastCGIClient } from "./client.ts";
@@ -16,7 +17,6 @@ import {
 import { destroyResponse, drain, isBodiless, sendBody, sendHead } from "./gateway-response.ts";
 import { http2Stream } from "./http2-stream.ts";
 import type { FastCGIResponse } from "./response.ts";
-import { rethrow } from "./rethrow.ts";
 
 /** Number of local redirects that are followed for one request (RFC 3875, 6.2.2). */
 const MAX_REDIRECTS = 10;
@@ -177,7 +177,7 @@ class Forwarding {
         try {
           onStderr(chunk, this.#req);
         } catch (error) {
-          rethrow(error);
+          rethrowApart(error);
         }
       });
     }
@@ -213,7 +213,7 @@ class Forwarding {
     try {
       this.#options.onError?.(error, this.#req);
     } catch (thrown) {
-      rethrow(thrown);
+      rethrowApart(thrown);
     }
     const res = this.#res;
     this.#hasResponded = true;
@@ -231,7 +231,7 @@ class Forwarding {
     } catch (thrown) {
       // A method of `res` that a middleware replaced threw.
       destroyResponse(this.#req, res);
-      rethrow(thrown);
+      rethrowApart(thrown);
     }
   }
 }

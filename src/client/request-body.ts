@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { argumentError } from "../listen/argument-error.ts";
-import { rethrow } from "./rethrow.ts";
+import { rethrowApart } from "../listen/rethrow.ts";
 
 /** A body that can be sent as FCGI_STDIN or FCGI_DATA. Strings are sent as UTF-8. */
 export type RequestBody = string | Uint8Array | Readable | AsyncIterable<string | Uint8Array>;
@@ -86,7 +86,7 @@ export class BodyPump {
       else source.pause();
     } catch (error) {
       // A `pause` listener of the caller, or a method that it replaced.
-      rethrow(error);
+      rethrowApart(error);
     }
   }
 

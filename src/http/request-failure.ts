@@ -1,6 +1,7 @@
 import type { EventEmitter } from "node:events";
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import { inspect } from "node:util";
+import { rethrowApart } from "../listen/rethrow.ts";
 import { ResponseError } from "../protocol/errors.ts";
 import { sendPlainText } from "./plain-text.ts";
 
@@ -121,11 +122,6 @@ export function emitApart(emitter: EventEmitter, event: string, ...args: unknown
   }
 }
 
-/** Rethrows an exception of a listener in a tick of its own. */
-export function rethrowApart(error: unknown): void {
-  process.nextTick(rethrow, error);
-}
-
 /** Returns whether `logErrors`, a property of the server, is off. */
 function isSilent(server: EventEmitter | undefined): boolean {
   return server !== undefined && "logErrors" in server && server.logErrors === false;
@@ -158,10 +154,6 @@ function isHeadError(error: unknown): error is ResponseError {
 
 function isDeparture(error: unknown): boolean {
   return error instanceof Error && "code" in error && DEPARTURES.has(error.code);
-}
-
-function rethrow(error: unknown): void {
-  throw error;
 }
 
 function ignore(): void {}

@@ -1,5 +1,6 @@
 import { BlockList, isIP, type Server, Socket } from "node:net";
 import { argumentError, describeValue } from "./argument-error.ts";
+import { rethrowApart } from "./rethrow.ts";
 
 /**
  * The addresses that may connect: an array of addresses (`192.0.2.1`, `2001:db8::1`) and networks (`192.0.2.0/24`,
@@ -18,11 +19,11 @@ export type ConnectionFilter = (socket: Socket) => string | undefined;
  *
  * A TCP connection without a remote address is refused: the web server reset it before it was accepted. Connections to
  * a unix socket are accepted, and so are streams other than `net.Socket` that a program passes to
- * `emit("connection")`; neither has an address.
+ * `emit("connection")`; neither has an address. If a BlockList of the application throws, the connection is refused and
+ * the exception is rethrown in a tick of its own.
  *
  * @param option the option `allowedAddresses`
  * @param variable the value of FCGI_WEB_SERVER_ADDRS
- * @param onError is called with exceptions of a BlockList that the application passed; the connection is refused
  * @returns undefined if every address may connect
  * @throws TypeError `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE` if an entry is no address
  * @see FastCGI 1.0, section 3.2
@@ -31,9 +32,8 @@ export function createConnectionFilter(
   server: Server,
   option: AllowedAddresses | undefined,
   variable: string | undefined,
-  onError: (error: unknown) => void,
 ): ConnectionFilter | undefined {
-  const isAllowed = createAddressFilter(option, variable, onError);
+  const isAllowed = createAddressFilter(option, variable);
   if (isAllowed === undefined) return undefined;
   return (socket) => {
     const { remoteAddress } = socket;
@@ -62,7 +62,6 @@ function mayBeTCP(server: Server, socket: Socket): boolean {
 function createAddressFilter(
   option: AllowedAddresses | undefined,
   variable: string | undefined,
-  onError: (error: unknown) => void,
 ): AddressFilter | undefined {
   const lists: BlockList[] = [];
   if (option !== undefined) {
@@ -81,7 +80,7 @@ function createAddressFilter(
       return lists.every((list) => list.check(address, family));
     } catch (error) {
       // The application passed the list; an address that cannot be looked up is refused.
-      onError(error);
+      rethrowApart(error);
       return false;
     }
   };

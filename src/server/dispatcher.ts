@@ -9,7 +9,7 @@ import type { FastCGIRequest } from "../fastcgi/request.ts";
 import { Timeouts } from "../fastcgi/timeouts.ts";
 import type { CapturingServer } from "../http/capturing-server.ts";
 import { emitRequest, type MessageOptions, readMessageOptions } from "../http/messages.ts";
-import { describeError, emitApart, logProcessError, rethrowApart } from "../http/request-failure.ts";
+import { describeError, emitApart, logProcessError } from "../http/request-failure.ts";
 import { RequestSocket } from "../http/request-socket.ts";
 import { createRequestSocket } from "../http/secure-request-socket.ts";
 import { type ConnectionFilter, createConnectionFilter } from "../listen/allowed-addresses.ts";
@@ -77,7 +77,6 @@ export class Dispatcher implements ConnectionOwner {
       server,
       options.allowedAddresses,
       process.env.FCGI_WEB_SERVER_ADDRS,
-      rethrowApart,
     );
     this.#timeouts = new Timeouts(server, settings, this.#connections, () => this.tick++);
   }
