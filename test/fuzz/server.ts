@@ -1,9 +1,10 @@
 /** The server that the fuzzer attacks, in a process of its own. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { type CGIFunction, FastCGIServer } from "../../src/index.ts";
+import type { CGIFunction } from "../../src/index.ts";
+import { WatchedServer } from "../../src/server/watched-server.ts";
 import { Accounts } from "./accounts.ts";
 
 /** The state of the process. */
@@ -89,14 +90,7 @@ const accounts = new Accounts(2 * MAX_OUTPUT_LENGTH + 65_536, (problem, peerPort
   send({ problem, peerPort }),
 );
 // No listener of other error events: no peer may bring an application down that has none.
-class FuzzedServer extends FastCGIServer {
-  override emit(event: string | symbol, ...args: unknown[]): boolean {
-    // The web server's connection, not the socket of a request.
-    if (event === "connection" && args[0] instanceof Socket) accounts.open(args[0]);
-    return super.emit(event, ...args);
-  }
-}
-const server = new FuzzedServer(
+const server = new WatchedServer(
   {
     connectionsCheckingInterval: 50,
     lingerTimeout: 100,
@@ -105,6 +99,7 @@ const server = new FuzzedServer(
     roles: { filter },
   },
   application,
+  (connection) => accounts.open(connection),
 );
 // Expected: exceptions thrown above, and errors of aborted requests.
 const expected = new Set(["before the head", "after the head", "aborted"]);

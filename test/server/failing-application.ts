@@ -3,8 +3,8 @@
  * argument `clientError` it has a listener of that name that throws.
  */
 import { type EventEmitter, once } from "node:events";
-import { type AddressInfo, Socket } from "node:net";
-import { FastCGIServer } from "../../src/index.ts";
+import type { AddressInfo, Socket } from "node:net";
+import { WatchedServer } from "../../src/server/watched-server.ts";
 import { failingApp, throwSecret } from "./failures.ts";
 
 const heard: string[] = [];
@@ -13,21 +13,17 @@ process.on("uncaughtException", (error: Error) => uncaught.push(error.message));
 
 let received = 0;
 const sockets = new Set<Socket>();
-class WatchedServer extends FastCGIServer {
-  override emit(event: string | symbol, ...args: unknown[]): boolean {
-    const [socket] = args;
-    // The web server's connection, not the socket of a request.
-    if (event === "connection" && socket instanceof Socket) {
-      sockets.add(socket);
-      socket.on("close", () => sockets.delete(socket));
-    }
-    return super.emit(event, ...args);
-  }
-}
-const server = new WatchedServer({ maxRequests: 3 }, (req, res) => {
-  if (req.url?.startsWith("/fail/")) received++;
-  return failingApp(req, res);
-});
+const server = new WatchedServer(
+  { maxRequests: 3 },
+  (req, res) => {
+    if (req.url?.startsWith("/fail/")) received++;
+    return failingApp(req, res);
+  },
+  (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  },
+);
 server.on("requestError", (error: Error) => heard.push(error.message));
 if (process.argv[2] === "clientError") server.on("clientError", throwSecret);
 server.listen(0, "127.0.0.1");
