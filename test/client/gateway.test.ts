@@ -1,24 +1,19 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import http, { IncomingMessage, type RequestListener } from "node:http";
-import net, { type AddressInfo } from "node:net";
+import net from "node:net";
 import { buffer, text } from "node:stream/consumers";
 import test, { type TestContext } from "node:test";
 import connect from "connect";
 import express from "express";
 import { createGateway, type GatewayOptions } from "../../src/client/index.ts";
+import { listenDuring } from "../support/server.ts";
 import { type ReceivedRequest, startResponder } from "./responder.ts";
 
 const OK = "Status: 200 OK\r\nContent-Type: text/plain\r\n\r\n";
 
 async function listen(t: TestContext, listener: RequestListener): Promise<number> {
-  const server = http.createServer(listener);
-  t.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  return (server.address() as AddressInfo).port;
+  return await listenDuring(t, http.createServer(listener));
 }
 
 /** Starts an application, and an HTTP server with a gateway to it. */

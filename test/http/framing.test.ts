@@ -5,14 +5,13 @@ import {
   type IncomingMessage,
   type RequestListener,
   request,
-  type Server,
   type ServerResponse,
 } from "node:http";
-import type { AddressInfo } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { overFastCGI } from "../../src/client/index.ts";
+import { listenDuring } from "../support/server.ts";
 
 /** What a client makes of a response. */
 interface Seen {
@@ -21,15 +20,6 @@ interface Seen {
   readonly body: string;
   /** Whether the end of the body came. */
   readonly isWhole: boolean;
-}
-
-async function listen(t: TestContext, server: Server): Promise<number> {
-  t.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  return (server.address() as AddressInfo).port;
 }
 
 async function ask(port: number, method = "GET", path = "/"): Promise<Seen> {
@@ -48,7 +38,7 @@ async function ask(port: number, method = "GET", path = "/"): Promise<Seen> {
 /** Serves an application by node:http and over FastCGI, and gives what a client sees of each. */
 async function compare(t: TestContext, app: RequestListener, method?: string): Promise<[Seen, Seen]> {
   const [expected, actual] = await Promise.all(
-    [createServer(app), overFastCGI(app)].map(async (server) => ask(await listen(t, server), method)),
+    [createServer(app), overFastCGI(app)].map(async (server) => ask(await listenDuring(t, server), method)),
   );
   return [expected!, actual!];
 }
@@ -140,7 +130,7 @@ describe("an application that asks for chunked coding sends the body that it sen
       test(`waits for drain after pieces of ${size} bytes${isCorked ? ", corked" : ""}`, async (t) => {
         // Not compared with node:http, which up to 22 emits no drain where the response was corked.
         const server = overFastCGI(chunked((res) => writeSlowly(res, size, isCorked)));
-        const actual = await ask(await listen(t, server));
+        const actual = await ask(await listenDuring(t, server));
         assert.equal(actual.body.length, PIECES * size + "end".length);
         assert.ok(actual.isWhole && actual.body.endsWith("xend"));
       });
@@ -190,7 +180,7 @@ test("a coding below chunked reaches the client as Content-Encoding", async (t) 
       res.setHeader("Transfer-Encoding", coding);
       res.end(gzipSync("coded"));
     });
-    const seen = await ask(await listen(t, app));
+    const seen = await ask(await listenDuring(t, app));
     assert.equal(seen.headers["content-encoding"], "gzip");
     assert.equal(gunzipSync(Buffer.from(seen.body, "latin1")).toString(), "coded");
   }
@@ -212,7 +202,7 @@ describe("a head with impossible framing results in a 500, and is reported to re
         res.setHeader(name, value);
         res.end("hello");
       });
-      const port = await listen(t, server);
+      const port = await listenDuring(t, server);
       const reported = once(server, "requestError");
       // Kept connections: the next request goes over the same one.
       const seen = await ask(port);
@@ -241,7 +231,7 @@ describe("a head with impossible framing results in a 500, and is reported to re
       void setImmediate().then(() => res.end("second"));
     });
     server.on("requestError", () => {});
-    const seen = await ask(await listen(t, server));
+    const seen = await ask(await listenDuring(t, server));
     assert.deepEqual([seen.statusCode, seen.body], [500, "Internal Server Error\n"]);
   });
 });
@@ -253,7 +243,7 @@ for (const value of ["5 ", "5\t", "5, 5", ["5", "5"]]) {
       res.write("123");
       res.end("45678");
     });
-    const seen = await ask(await listen(t, server));
+    const seen = await ask(await listenDuring(t, server));
     assert.deepEqual([seen.headers["content-length"], seen.body, seen.isWhole], ["5", "12345", true]);
   });
 }
@@ -265,7 +255,7 @@ test("a body that is not framed as the application said is cut off, and reported
     void setImmediate().then(() => res.socket?.write("no size"));
   });
   const reported = once(server, "requestError");
-  const seen = await ask(await listen(t, server));
+  const seen = await ask(await listenDuring(t, server));
   assert.deepEqual([seen.statusCode, seen.body, seen.isWhole], [200, "", false]);
   const [error] = (await reported) as [Error];
   assert.match(error.message, /the body is not chunked/);
@@ -276,7 +266,7 @@ test("Content-Length beside chunked coding neither goes out nor cuts the body", 
     res.writeHead(200, { "Transfer-Encoding": "chunked", "Content-Length": 5 });
     res.end("longer than that");
   });
-  const seen = await ask(await listen(t, server));
+  const seen = await ask(await listenDuring(t, server));
   assert.deepEqual([seen.headers["content-length"], seen.body], [undefined, "longer than that"]);
 });
 
@@ -289,7 +279,7 @@ test("a chunked body whose last chunk never came is cut off", async (t) => {
       res.end();
     });
   });
-  const seen = await ask(await listen(t, server));
+  const seen = await ask(await listenDuring(t, server));
   assert.deepEqual([seen.body, seen.isWhole], ["first", false]);
 });
 

@@ -78,6 +78,15 @@ export async function listen(server: Server, port = 0): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+/** Listens on a free port of 127.0.0.1 until the test ends, and returns the port. */
+export async function listenDuring(t: Pick<TestContext, "after">, server: HTTPServer): Promise<number> {
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return await listen(server);
+}
+
 /** Waits for the next `clientError` and returns its code. */
 export async function clientErrorCode(server: FastCGIServer): Promise<string> {
   const [error] = (await once(server, "clientError")) as [{ code: string }];

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { once, setMaxListeners } from "node:events";
-import { createServer as createHTTPServer, type IncomingMessage, request, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer as createHTTPServer, type IncomingMessage, request } from "node:http";
 import { describe, type TestContext, test } from "node:test";
 import { createServer } from "../../src/index.ts";
+import { listenDuring } from "../support/server.ts";
 import { startConfigured } from "./configured.ts";
 import { skipReason } from "./target.ts";
 
@@ -48,7 +48,7 @@ class FirstPieces {
       else res.write("x".repeat(size));
     };
     const backends = [createServer(app), createHTTPServer(app)];
-    const [fastcgi, http] = await Promise.all(backends.map((server) => listen(t, server)));
+    const [fastcgi, http] = await Promise.all(backends.map((server) => listenDuring(t, server)));
     const { port } = await startConfigured(t, "nginx", (place) => configuration(place.port, fastcgi!, http!));
     return new FirstPieces(port, waiting);
   }
@@ -84,15 +84,6 @@ class FirstPieces {
     });
     return !hasArrived;
   }
-}
-
-async function listen(t: TestContext, server: Server): Promise<number> {
-  t.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  return (server.address() as AddressInfo).port;
 }
 
 function configuration(port: number, fastcgi: number, http: number): string {
