@@ -7,6 +7,7 @@ import * as path from "node:path";
 import { test } from "node:test";
 import { createServer, type FastCGIServer } from "../../src/index.ts";
 import { createFolder, removeFolder } from "../support/folders.ts";
+import { waitForCertificate } from "../support/ports.ts";
 import { type ExampleName, examples } from "./examples.ts";
 import { startWebServer, type WebServer } from "./harness.ts";
 import { listen, writeSpawnedScript } from "./target.ts";
@@ -130,6 +131,8 @@ export function testExamples(webServer: string): void {
 async function checkExample(example: ExampleName, server: WebServer): Promise<void> {
   const tls = usesTLS(example);
   const host = tls ? { protocol: "https:", host: "localhost", family: 4 } : {};
+  // The one example in which the web server obtains its certificate itself.
+  if (example === "caddy/app.Caddyfile") await waitForCertificate(server.port, "localhost", 10_000);
   const headers = { authorization: "Basic YTpi" };
   const reply = await request(server, "/app/a%20b?c=d", { ...host, headers });
   assert.equal(reply.statusCode, 200, `${reply.body}\n${server.log()}`);
