@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { floor, pair, peers } from "./contenders.ts";
-import { type FrontendCase, measureFrontend } from "./frontends.ts";
+import { type FrontendCase, measureFrontend } from "./behind-web-server.ts";
 import { type Bench, measureRequests, type RequestCase } from "./measure.ts";
 import {
   type BenchRequest,

@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { BODY_PIECE_LENGTH, encodeBodyPiece } from "../requests.ts";
-import { type AnswerReader, FastCGIAnswerReader, HTTPAnswerReader } from "./answers.ts";
+import { type AnswerReader, FastCGIAnswerReader, HTTPAnswerReader } from "./response-readers.ts";
 import type { LoadTarget } from "./messages.ts";
 
 /** All lanes read into the same memory: a response is counted and forgotten before the next read. */

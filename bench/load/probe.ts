@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { RecordParser, RecordType } from "../../src/protocol/index.ts";
-import { HTTPAnswerReader } from "./answers.ts";
+import { HTTPAnswerReader } from "./response-readers.ts";
 import type { LoadTarget, ProbeResult } from "./messages.ts";
 
 /** Sends one request and reads the whole response, to check that it is correct before the measurement. */

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import * as wire from "../support/wire.ts";
-import { play } from "./exchange.ts";
+import { play } from "./round-trip.ts";
 import { type Input, makeInput } from "./input.ts";
 import type { FuzzedMessage, FuzzedState } from "./server.ts";
 

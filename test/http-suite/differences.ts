@@ -1,5 +1,5 @@
 import { cases } from "./cases.ts";
-import { frontEndDifferences } from "./front-ends.ts";
+import { frontEndDifferences } from "./web-server-differences.ts";
 import type { AppName, Case, CaseContext, FrontEnd, Target } from "./target.ts";
 
 /** One case that a front end itself decides otherwise. */
