@@ -38,7 +38,7 @@ async function observe(
 }
 
 /** Sends bytes, and reads until the server closes the connection. */
-async function exchange(port: number, bytes: string | Buffer): Promise<string> {
+async function roundTrip(port: number, bytes: string | Buffer): Promise<string> {
   const socket = connect(port, "127.0.0.1");
   socket.write(bytes);
   return text(socket);
@@ -64,7 +64,7 @@ describe("HTTP on a FastCGI port", () => {
     for (const length of [0, 1, 65_536, 900_000]) {
       const head = `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`;
       assert.match(
-        await exchange(port, head + "x".repeat(length)),
+        await roundTrip(port, head + "x".repeat(length)),
         /^HTTP\/1\.1 400 .*this port speaks FastCGI/s,
       );
     }
@@ -72,10 +72,10 @@ describe("HTTP on a FastCGI port", () => {
 
   test("is recognized by its method", async (t) => {
     const { port } = await startServer(t, {}, () => {});
-    assert.match(await exchange(port, "GET /"), /^HTTP\/1\.1 400 /);
-    assert.match(await exchange(port, "M-SEARCH * HTTP/1.1"), /^HTTP\/1\.1 400 /);
-    assert.equal(await exchange(port, "SSH-2.0-OpenSSH_9.2\r\n").catch(() => ""), "");
-    assert.match(await exchange(port, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), /^HTTP\/1\.1 400 /);
+    assert.match(await roundTrip(port, "GET /"), /^HTTP\/1\.1 400 /);
+    assert.match(await roundTrip(port, "M-SEARCH * HTTP/1.1"), /^HTTP\/1\.1 400 /);
+    assert.equal(await roundTrip(port, "SSH-2.0-OpenSSH_9.2\r\n").catch(() => ""), "");
+    assert.match(await roundTrip(port, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), /^HTTP\/1\.1 400 /);
   });
 
   test("is drained for a second, and up to 1 MiB", async (t) => {
@@ -108,7 +108,7 @@ describe("HTTP on a FastCGI port", () => {
   test("does not affect other connections", async (t) => {
     const { port, open } = await startServer(t, {}, (_req, res) => void res.end("hello"));
     const link = await open();
-    await exchange(port, "GET / HTTP/1.1\r\n\r\n");
+    await roundTrip(port, "GET / HTTP/1.1\r\n\r\n");
     link.send(request(1));
     assert.equal((await link.response(1)).text, "hello");
   });
@@ -122,8 +122,8 @@ describe("a web server that is not configured for FastCGI", () => {
 
   test("is reported in one line on stderr, once", async () => {
     const ask = async (port: number): Promise<void> => {
-      await exchange(port, "GET / HTTP/1.1\r\n\r\n");
-      await exchange(port, "GET / HTTP/1.1\r\n\r\n");
+      await roundTrip(port, "GET / HTTP/1.1\r\n\r\n");
+      await roundTrip(port, "GET / HTTP/1.1\r\n\r\n");
       await sendTLS(port);
     };
     assert.match(
@@ -144,7 +144,7 @@ describe("NODE_DEBUG=serve-fastcgi", () => {
     const link = connect(port, "127.0.0.1");
     link.write(request(1, { url: "/a\u009bb", keepConn: false }));
     await text(link);
-    await exchange(port, Buffer.of(2));
+    await roundTrip(port, Buffer.of(2));
   };
 
   test("prints the begin and the end of connections and requests", async () => {

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import * as wire from "../support/wire.ts";
-import { play } from "./round-trip.ts";
 import { type Input, makeInput } from "./input.ts";
+import { play } from "./round-trip.ts";
 import type { FuzzedMessage, FuzzedState } from "./server.ts";
 
 const MEGABYTE = 1_048_576;

@@ -19,7 +19,7 @@ export function play(
   onConnect: (localPort: number) => void = () => {},
 ): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const checker = new AnswerChecker(input);
+    const checker = new ResponseChecker(input);
     const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
     const finish = (problem?: string): void => {
       clearTimeout(timer);
@@ -63,7 +63,7 @@ export function play(
 }
 
 /** Checks what holds for every response. */
-class AnswerChecker {
+class ResponseChecker {
   problem: string | undefined;
   readonly #reader = new wire.Reader();
   readonly #isValid: boolean;
@@ -89,7 +89,7 @@ class AnswerChecker {
   /** The problem of the responses to a valid input when the connection has ended. */
   get finalProblem(): string | undefined {
     if (this.#ended === this.#begun) return undefined;
-    return `${this.#begun} requests, ${this.#ended} answers`;
+    return `${this.#begun} requests, ${this.#ended} responses`;
   }
 
   #check(record: wire.Received): string | undefined {

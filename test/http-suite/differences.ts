@@ -1,6 +1,6 @@
 import { cases } from "./cases.ts";
-import { frontEndDifferences } from "./web-server-differences.ts";
 import type { AppName, Case, CaseContext, FrontEnd, Target } from "./target.ts";
+import { frontEndDifferences } from "./web-server-differences.ts";
 
 /** One case that a front end itself decides otherwise. */
 export interface Difference {

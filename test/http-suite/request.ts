@@ -88,30 +88,30 @@ export function sendForEcho(t: CaseContext, request: RequestToSend): Promise<Ech
   return sendForJSON<Echo>(t, request);
 }
 
-/** The control listener's report about an exchange. */
-export interface ExchangeReport {
+/** The control listener's report about an inspection. */
+export interface InspectionReport {
   readonly events: string[];
   readonly figures: Record<string, number>;
   readonly memory?: number;
 }
 
 /** A request that the case can inspect and release through the control listener. */
-export interface ExchangeHandle {
+export interface InspectionHandle {
   readonly id: string;
-  /** Returns the path that runs a behaviour of the application within this exchange. */
+  /** Returns the path that runs a behaviour of the application in this inspection. */
   path(behaviour: string, query?: string): string;
-  report(): Promise<ExchangeReport>;
+  report(): Promise<InspectionReport>;
   /** Returns the bytes that the application's process uses, garbage not counted. */
   memory(): Promise<number>;
   release(): Promise<void>;
   /** Resolves when the application has noted the event. */
-  noted(event: string): Promise<ExchangeReport>;
+  noted(event: string): Promise<InspectionReport>;
 }
 
-/** Creates an exchange. */
-export function newExchange(t: CaseContext): ExchangeHandle {
+/** Creates an inspection. */
+export function newInspection(t: CaseContext): InspectionHandle {
   const id = randomUUID();
-  const ask = async (action: string, query = ""): Promise<ExchangeReport> => {
+  const ask = async (action: string, query = ""): Promise<InspectionReport> => {
     const connection = await Connection.open(t.control, t.signal);
     try {
       await connection.write(

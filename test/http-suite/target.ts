@@ -21,10 +21,10 @@ export interface Address {
 
 /** A started target: the front end, and behind it the contract application. */
 export interface RunningTarget extends Address {
-  /** Where the same application answers over TLS with any certificate; without it the TLS cases are left out. */
+  /** Where the same application responds over TLS with any certificate; without it the TLS cases are left out. */
   readonly tls?: Address;
   /**
-   * Where the control listener answers (`startControl()` of app.ts, in the application's process). Cases ask
+   * Where the control listener listens (`startControl()` of app.ts, in the application's process). Cases ask
    * there what the application saw and release what it holds back; so the front end cannot get in the way.
    */
   readonly control: Address;

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { memoryUsed } from "../../support/memory.ts";
 import { listen } from "../../support/server.ts";
 import type { Address } from "../target.ts";
-import { exchangeOf, forget } from "./state.ts";
+import { forget, inspectionOf } from "./state.ts";
 
 /** A started control listener, for `RunningTarget.control`. */
 export interface Control extends Address {
@@ -31,12 +31,12 @@ export async function startControl(port = 0): Promise<Control> {
 async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
   const url = new URL(req.url ?? "/", "http://control");
   const id = url.searchParams.get("id") ?? "";
-  const exchange = exchangeOf(id);
+  const inspection = inspectionOf(id);
   switch (url.pathname) {
     case "/wait": {
       const gone = new AbortController();
       res.on("close", () => gone.abort());
-      const noted = await exchange.noted(url.searchParams.get("event") ?? "", gone.signal).then(
+      const noted = await inspection.noted(url.searchParams.get("event") ?? "", gone.signal).then(
         () => true,
         () => false,
       );
@@ -44,7 +44,7 @@ async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> 
       break;
     }
     case "/release":
-      exchange.release();
+      inspection.release();
       break;
     case "/forget":
       forget(id);
@@ -53,8 +53,8 @@ async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> 
   res.setHeader("Content-Type", "application/json");
   res.end(
     JSON.stringify({
-      events: exchange.events,
-      figures: exchange.figures,
+      events: inspection.events,
+      figures: inspection.figures,
       // A collection takes its time: only where it is asked for.
       ...(url.pathname === "/memory" && { memory: memoryUsed() }),
     }),

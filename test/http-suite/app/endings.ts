@@ -5,8 +5,8 @@ const announced = { "Content-Type": "text/plain", "X-Accel-Buffering": "no" };
 /** Responses that break off, and handlers that fail. */
 export const endings: Record<string, Behaviour> = {
   /** Never responds. */
-  silent({ exchange }) {
-    exchange.note("started");
+  silent({ inspection }) {
+    inspection.note("started");
   },
   "throw-before"() {
     throw new Error("secret of the handler");
@@ -20,35 +20,35 @@ export const endings: Record<string, Behaviour> = {
     await Promise.resolve();
     throw new Error("secret of the handler");
   },
-  async "reject-after"({ res, exchange }) {
+  async "reject-after"({ res, inspection }) {
     res.writeHead(200, announced);
     res.write("half of the response");
-    await exchange.released();
+    await inspection.released();
     throw new Error("secret of the handler");
   },
-  async "destroy-res"({ res, exchange }) {
+  async "destroy-res"({ res, inspection }) {
     res.writeHead(200, announced);
     res.write("half of the response");
-    await exchange.released();
+    await inspection.released();
     res.destroy();
   },
-  async "destroy-res-error"({ res, exchange }) {
-    res.on("error", (error) => exchange.note(`res error ${error.message}`));
+  async "destroy-res-error"({ res, inspection }) {
+    res.on("error", (error) => inspection.note(`res error ${error.message}`));
     res.writeHead(200, announced);
     res.write("half of the response");
-    await exchange.released();
+    await inspection.released();
     res.destroy(new Error("broken off"));
   },
-  async "destroy-req"({ req, res, exchange }) {
+  async "destroy-req"({ req, res, inspection }) {
     res.writeHead(200, announced);
     res.write("half of the response");
-    await exchange.released();
+    await inspection.released();
     req.destroy();
   },
-  async "destroy-socket"({ req, res, exchange }) {
+  async "destroy-socket"({ req, res, inspection }) {
     res.writeHead(200, announced);
     res.write("half of the response");
-    await exchange.released();
+    await inspection.released();
     req.socket.destroy();
   },
   /** Breaks off before the head. */
@@ -56,10 +56,10 @@ export const endings: Record<string, Behaviour> = {
     res.destroy();
   },
   /** Announces more than it sends, and breaks off. */
-  async "destroy-short"({ res, exchange }) {
+  async "destroy-short"({ res, inspection }) {
     res.writeHead(200, { ...announced, "Content-Length": 1000 });
     res.write("half of the response");
-    await exchange.released();
+    await inspection.released();
     res.destroy();
   },
 };

@@ -20,7 +20,7 @@ export const readers: Record<string, (req: IncomingMessage, sink: Writable) => u
 /** Bodies that are read after their responses. */
 export const lateBodies: Record<string, Behaviour> = {
   /** Responds, then reads in the way of `?by=`, and notes `cut`, or `end` with the length and checksum. */
-  late({ req, res, query, exchange }) {
+  late({ req, res, query, inspection }) {
     const hash = createHash("sha256");
     let length = 0;
     const sink = new Writable({
@@ -38,14 +38,14 @@ export const lateBodies: Record<string, Behaviour> = {
     req.on("end", () => {
       // A listener of the pipe's may be to come.
       setImmediate(() => {
-        exchange.note(`end ${length} ${hash.digest("hex")}`);
-        exchange.note("over");
+        inspection.note(`end ${length} ${hash.digest("hex")}`);
+        inspection.note("over");
       });
     });
     req.on("close", () => {
       if (!isCut) return;
-      exchange.note("cut");
-      exchange.note("over");
+      inspection.note("cut");
+      inspection.note("over");
     });
     res.end("accepted");
     readers[query.get("by") ?? ""]!(req, sink);

@@ -3,7 +3,7 @@ import { echo, reportBody } from "./echo.ts";
 import { endings } from "./endings.ts";
 import { lateBodies } from "./late-body.ts";
 import { responses } from "./responses.ts";
-import { type Exchange, exchangeOf, noteEvents } from "./state.ts";
+import { type Inspection, inspectionOf, noteEvents } from "./state.ts";
 import { streams } from "./streams.ts";
 
 /** One request, as a behaviour gets it. */
@@ -11,7 +11,7 @@ export interface Call {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly query: URLSearchParams;
-  readonly exchange: Exchange;
+  readonly inspection: Inspection;
 }
 
 /** What the application does under one path, `/_/<name>`. */
@@ -24,8 +24,8 @@ const behaviours: Record<string, Behaviour> = {
   ...lateBodies,
   body: ({ req, res }) => reportBody(req, res),
   /** Notes that it was reached at all. */
-  reached({ res, exchange }) {
-    exchange.note("reached");
+  reached({ res, inspection }) {
+    inspection.note("reached");
     res.end("reached");
   },
 };
@@ -43,7 +43,7 @@ export function contractListener(req: IncomingMessage, res: ServerResponse): unk
   const name = url.pathname.slice(3);
   const behaviour = behaviours[name];
   if (!behaviour) throw new Error(`no behaviour is named ${name}`);
-  const exchange = exchangeOf(url.searchParams.get("id") ?? "");
-  if (url.searchParams.has("events")) noteEvents(exchange, req, res);
-  return behaviour({ req, res, query: url.searchParams, exchange });
+  const inspection = inspectionOf(url.searchParams.get("id") ?? "");
+  if (url.searchParams.has("events")) noteEvents(inspection, req, res);
+  return behaviour({ req, res, query: url.searchParams, inspection });
 }

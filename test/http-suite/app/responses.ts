@@ -11,14 +11,14 @@ export const responses: Record<string, Behaviour> = {
     res.writeHead(202, { "X-One": "1", "X-Three": "3" });
     res.end("merged");
   },
-  "head-twice"({ res, exchange }) {
+  "head-twice"({ res, inspection }) {
     res.writeHead(200);
     try {
       res.writeHead(500);
     } catch (error) {
-      exchange.note((error as NodeJS.ErrnoException).code ?? "");
+      inspection.note((error as NodeJS.ErrnoException).code ?? "");
     }
-    res.end(exchange.events.join());
+    res.end(inspection.events.join());
   },
   "set-headers"({ res }) {
     res.setHeader("X-Many", ["a", "b"]);
@@ -68,13 +68,13 @@ export const responses: Record<string, Behaviour> = {
     res.sendDate = false;
     res.end("no date");
   },
-  async informational({ res, exchange }) {
-    res.writeContinue(() => exchange.note("continue"));
+  async informational({ res, inspection }) {
+    res.writeContinue(() => inspection.note("continue"));
     res.writeProcessing();
     await new Promise<void>((resolve) => {
       res.writeEarlyHints({ link: "</style.css>; rel=preload; as=style" }, resolve);
     });
-    exchange.note("early hints");
+    inspection.note("early hints");
     res.setHeader("X-Final", "yes");
     res.end("final");
   },
@@ -98,9 +98,9 @@ export const responses: Record<string, Behaviour> = {
       res.end("g");
     });
   },
-  flags({ res, exchange }) {
+  flags({ res, inspection }) {
     const note = (when: string) =>
-      exchange.note(
+      inspection.note(
         `${when}: ${["headersSent", "writableEnded"].filter((name) => Reflect.get(res, name)).join()}`,
       );
     note("new");
@@ -108,16 +108,16 @@ export const responses: Record<string, Behaviour> = {
     note("written");
     res.end("b");
     note("ended");
-    res.on("finish", () => exchange.note(`finished: ${res.writableFinished}`));
+    res.on("finish", () => inspection.note(`finished: ${res.writableFinished}`));
   },
-  callbacks({ res, exchange }) {
-    res.write("1", () => exchange.note("first"));
-    res.write("2", "latin1", () => exchange.note("second"));
-    res.end("3", () => exchange.note("end"));
-    res.on("finish", () => exchange.note("finish event"));
+  callbacks({ res, inspection }) {
+    res.write("1", () => inspection.note("first"));
+    res.write("2", "latin1", () => inspection.note("second"));
+    res.end("3", () => inspection.note("end"));
+    res.on("finish", () => inspection.note("finish event"));
   },
-  "end-forms"({ res, query, exchange }) {
-    const done = () => exchange.note("called");
+  "end-forms"({ res, query, inspection }) {
+    const done = () => inspection.note("called");
     switch (query.get("form")) {
       case "nothing":
         return res.end();
@@ -137,7 +137,7 @@ export const responses: Record<string, Behaviour> = {
         return res.end("body", "latin1", done);
     }
   },
-  "strict-length"({ res, query, exchange }) {
+  "strict-length"({ res, query, inspection }) {
     res.strictContentLength = true;
     res.setHeader("Content-Length", 5);
     res.write("123");
@@ -145,18 +145,18 @@ export const responses: Record<string, Behaviour> = {
       if (query.get("how") === "long") res.write("456");
       else res.end();
     } catch (error) {
-      exchange.note((error as NodeJS.ErrnoException).code ?? "");
+      inspection.note((error as NodeJS.ErrnoException).code ?? "");
     }
     res.destroy();
   },
-  "write-after-end"({ res, exchange }) {
-    res.on("error", (error: NodeJS.ErrnoException) => exchange.note(`error ${error.code}`));
+  "write-after-end"({ res, inspection }) {
+    res.on("error", (error: NodeJS.ErrnoException) => inspection.note(`error ${error.code}`));
     res.end("ended");
-    res.write("late", (error) => exchange.note(`callback ${(error as NodeJS.ErrnoException).code}`));
+    res.write("late", (error) => inspection.note(`callback ${(error as NodeJS.ErrnoException).code}`));
   },
-  timeout({ res, exchange }) {
+  timeout({ res, inspection }) {
     res.setTimeout(20, () => {
-      exchange.note("timeout");
+      inspection.note("timeout");
       res.end("timed out");
     });
   },

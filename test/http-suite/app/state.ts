@@ -2,11 +2,11 @@ import { EventEmitter, once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 /**
- * What the application noted about one exchange, and how often the test released what it holds back.
+ * What the application noted about one inspected request, and how often the test released what it holds back.
  *
- * A case names the exchange by an id of its own in the query (`?id=`), and asks the control listener.
+ * A case names the inspection by an id of its own in the query (`?id=`), and asks the control listener.
  */
-export class Exchange extends EventEmitter<{ change: [] }> {
+export class Inspection extends EventEmitter<{ change: [] }> {
   readonly events: string[] = [];
   /** Figures of the moment: bytes written, bytes buffered … */
   readonly figures: Record<string, number | boolean> = {};
@@ -22,7 +22,7 @@ export class Exchange extends EventEmitter<{ change: [] }> {
     this.emit("change");
   }
 
-  /** Resolves once the test has released the exchange `count` times. */
+  /** Resolves once the test has released it `count` times. */
   async released(count = 1): Promise<void> {
     while (this.#released < count) await once(this, "change");
   }
@@ -33,32 +33,32 @@ export class Exchange extends EventEmitter<{ change: [] }> {
   }
 }
 
-const exchanges = new Map<string, Exchange>();
+const inspections = new Map<string, Inspection>();
 
-/** Returns the exchange of that id, a new one the first time. */
-export function exchangeOf(id: string): Exchange {
-  const found = exchanges.get(id);
+/** Returns the inspection of that id, a new one the first time. */
+export function inspectionOf(id: string): Inspection {
+  const found = inspections.get(id);
   if (found) return found;
-  const exchange = new Exchange();
-  exchange.setMaxListeners(0);
-  exchanges.set(id, exchange);
-  return exchange;
+  const inspection = new Inspection();
+  inspection.setMaxListeners(0);
+  inspections.set(id, inspection);
+  return inspection;
 }
 
-/** Forgets an exchange. */
+/** Forgets an inspection. */
 export function forget(id: string): void {
-  exchanges.delete(id);
+  inspections.delete(id);
 }
 
 /** Notes the events of a request, its response and its socket, in order. */
-export function noteEvents(exchange: Exchange, req: IncomingMessage, res: ServerResponse): void {
-  for (const event of ["aborted", "end", "close"]) req.on(event, () => exchange.note(`req ${event}`));
+export function noteEvents(inspection: Inspection, req: IncomingMessage, res: ServerResponse): void {
+  for (const event of ["aborted", "end", "close"]) req.on(event, () => inspection.note(`req ${event}`));
   req.on("error", (error: NodeJS.ErrnoException) =>
-    exchange.note(`req error ${error.code ?? error.message}`),
+    inspection.note(`req error ${error.code ?? error.message}`),
   );
-  for (const event of ["finish", "close"]) res.on(event, () => exchange.note(`res ${event}`));
+  for (const event of ["finish", "close"]) res.on(event, () => inspection.note(`res ${event}`));
   res.on("error", (error: NodeJS.ErrnoException) =>
-    exchange.note(`res error ${error.code ?? error.message}`),
+    inspection.note(`res error ${error.code ?? error.message}`),
   );
-  req.socket.once("close", () => exchange.note("socket close"));
+  req.socket.once("close", () => inspection.note("socket close"));
 }

@@ -31,17 +31,17 @@ export const streams: Record<string, Behaviour> = {
   },
 
   /** A head first, the body when released. */
-  async flushed({ res, exchange }) {
+  async flushed({ res, inspection }) {
     res.setHeader("Content-Type", "text/event-stream");
     res.setHeader("X-Accel-Buffering", "no");
     res.flushHeaders();
-    exchange.note(`sent ${res.headersSent}`);
-    await exchange.released();
+    inspection.note(`sent ${res.headersSent}`);
+    await inspection.released();
     res.end("late body");
   },
 
   /** Server-sent events, one per release. */
-  async events({ res, exchange }) {
+  async events({ res, inspection }) {
     res.writeHead(200, {
       "Content-Type": "text/event-stream",
       "Cache-Control": "no-cache",
@@ -49,35 +49,35 @@ export const streams: Record<string, Behaviour> = {
     });
     for (let event = 1; event <= 5; event++) {
       res.write(`data: ${event}\n\n`);
-      await exchange.released(event);
+      await inspection.released(event);
     }
     res.end("data: end\n\n");
   },
 
   /** Responds when released. */
-  async held({ res, exchange }) {
-    await exchange.released();
+  async held({ res, inspection }) {
+    await inspection.released();
     res.end("released");
   },
 
   /** Writes until the client's side is full, tells it, and goes on at `drain`. */
-  async drain({ res, exchange }) {
+  async drain({ res, inspection }) {
     const chunk = pattern(64 * 1024);
     let chunks = 0;
     do chunks++;
     while (res.write(chunk));
-    exchange.figures.chunks = chunks;
-    exchange.note("full");
+    inspection.figures.chunks = chunks;
+    inspection.note("full");
     await once(res, "drain");
-    exchange.note("drained");
+    inspection.note("drained");
     res.end(`chunks ${chunks}`);
   },
 
   /** Sends `?length=` bytes, as fast as the client takes them. */
-  async download({ res, query, exchange }) {
+  async download({ res, query, inspection }) {
     const total = Number(query.get("length"));
     const chunk = pattern(MEGABYTE / 4);
-    const figures = exchange.figures;
+    const figures = inspection.figures;
     figures.written = 0;
     const closed = new AbortController();
     res.on("close", () => closed.abort());
@@ -87,16 +87,16 @@ export const streams: Record<string, Behaviour> = {
       figures.written = Math.min(total, written + chunk.length);
       figures.buffered = Math.max(Number(figures.buffered ?? 0), res.writableLength);
       if (goOn) continue;
-      exchange.note("full");
+      inspection.note("full");
       await once(res, "drain", { signal: closed.signal }).catch(() => undefined);
     }
     if (!res.destroyed) res.end();
   },
 
   /** Reads nothing of the body until released, then all of it. */
-  async "unread-upload"({ req, res, exchange }) {
-    exchange.note("started");
-    await exchange.released();
+  async "unread-upload"({ req, res, inspection }) {
+    inspection.note("started");
+    await inspection.released();
     let length = 0;
     for await (const chunk of req) length += chunk.length;
     res.end(String(length));
@@ -114,10 +114,10 @@ export const streams: Record<string, Behaviour> = {
   },
 
   /** Notes the arrival of a body, without a response. */
-  received({ req, exchange }) {
+  received({ req, inspection }) {
     req.on("data", (chunk: Buffer) => {
-      exchange.figures.length = Number(exchange.figures.length ?? 0) + chunk.length;
-      exchange.note("data");
+      inspection.figures.length = Number(inspection.figures.length ?? 0) + chunk.length;
+      inspection.note("data");
     });
   },
 };

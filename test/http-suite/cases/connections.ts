@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { pattern } from "../app/streams.ts";
-import { newExchange, open, requestHead, send, sendForEcho, sendOn } from "../request.ts";
+import { newInspection, open, requestHead, send, sendForEcho, sendOn } from "../request.ts";
 import type { Case } from "../target.ts";
 
 /** Several requests at a time, and one after another on a connection. */
@@ -21,10 +21,10 @@ export const connections: readonly Case[] = [
     name: "answers other requests while 20 wait",
     tags: ["transport"],
     async run(t) {
-      const exchange = newExchange(t);
-      const waiting = Array.from({ length: 20 }, () => send(t, { path: exchange.path("held") }));
+      const inspection = newInspection(t);
+      const waiting = Array.from({ length: 20 }, () => send(t, { path: inspection.path("held") }));
       assert.equal((await sendForEcho(t, { path: "/other" })).url, "/other");
-      await exchange.release();
+      await inspection.release();
       for (const response of await Promise.all(waiting)) assert.equal(response.body.toString(), "released");
     },
   },

@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import { pattern } from "../app/streams.ts";
 import type { Connection } from "../client.ts";
-import { newExchange, open, requestHead, send, sendForEcho, sendOn } from "../request.ts";
+import { newInspection, open, requestHead, send, sendForEcho, sendOn } from "../request.ts";
 import type { Case, CaseContext } from "../target.ts";
 
 const MEGABYTE = 1024 * 1024;
 
 /** Runs a behaviour that writes half of a response and breaks off when released; the client must notice. */
 async function assertBrokenOff(t: CaseContext, behaviour: string): Promise<void> {
-  const exchange = newExchange(t);
+  const inspection = newInspection(t);
   const connection = await open(t);
-  await sendOn(connection, t, { path: exchange.path(behaviour) });
-  const releasing = exchange.release();
+  await sendOn(connection, t, { path: inspection.path(behaviour) });
+  const releasing = inspection.release();
   // A front end may send an error instead of half a response.
   const response = await connection.response().catch(() => undefined);
   await releasing;
@@ -28,15 +28,15 @@ async function eventsWhenGone(
   send: (connection: Connection, path: string) => Promise<void>,
   { query = "events", started = "started" } = {},
 ): Promise<string[]> {
-  const exchange = newExchange(t);
+  const inspection = newInspection(t);
   const connection = await open(t);
-  await send(connection, exchange.path(behaviour, query));
-  await exchange.noted(started);
+  await send(connection, inspection.path(behaviour, query));
+  await inspection.noted(started);
   connection.destroy();
   for (const event of gone) {
-    await exchange.noted(event).catch(() => assert.fail(`no ${event}`));
+    await inspection.noted(event).catch(() => assert.fail(`no ${event}`));
   }
-  return (await exchange.report()).events.filter((event) => /^(req|res|socket) /.test(event));
+  return (await inspection.report()).events.filter((event) => /^(req|res|socket) /.test(event));
 }
 
 /** What node:http emits then, in its order. */
@@ -201,11 +201,11 @@ export const endings: readonly Case[] = [
     name: "survives a client that resets the connection after the request",
     tags: ["transport"],
     async run(t) {
-      const exchange = newExchange(t);
+      const inspection = newInspection(t);
       const connection = await open(t);
-      await sendOn(connection, t, { path: exchange.path("held", "events") });
+      await sendOn(connection, t, { path: inspection.path("held", "events") });
       connection.reset();
-      await exchange.release();
+      await inspection.release();
       assert.equal((await sendForEcho(t, { path: "/after" })).url, "/after");
     },
   },

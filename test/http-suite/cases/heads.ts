@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { value, values } from "../client.ts";
-import { newExchange, open, send, sendOn } from "../request.ts";
+import { newInspection, open, send, sendOn } from "../request.ts";
 import type { Case, CaseContext } from "../target.ts";
 
 const get = (t: CaseContext, behaviour: string) => send(t, { path: `/_/${behaviour}` });
@@ -68,7 +68,7 @@ export const heads: readonly Case[] = [
     id: "heads/write-head-twice",
     name: "refuses a second writeHead",
     async run(t) {
-      const response = await send(t, { path: newExchange(t).path("head-twice") });
+      const response = await send(t, { path: newInspection(t).path("head-twice") });
       assert.equal(response.body.toString(), "ERR_HTTP_HEADERS_SENT");
     },
   },
@@ -236,12 +236,12 @@ export const heads: readonly Case[] = [
     name: "sends the final response after writeContinue, writeProcessing and writeEarlyHints",
     tags: ["transport"],
     async run(t) {
-      const exchange = newExchange(t);
-      const response = await send(t, { path: exchange.path("informational") });
+      const inspection = newInspection(t);
+      const response = await send(t, { path: inspection.path("informational") });
       assert.equal(response.statusCode, 200);
       assert.equal(value(response, "x-final"), "yes");
       assert.equal(response.body.toString(), "final");
-      assert.deepEqual((await exchange.report()).events, ["continue", "early hints"]);
+      assert.deepEqual((await inspection.report()).events, ["continue", "early hints"]);
       // Over FastCGI only lighttpd accepts trailers, so that they are dropped.
       if (t.frontEnd !== "node:http") assert.deepEqual(response.informational, []);
     },

@@ -2,18 +2,18 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readers } from "../app/late-body.ts";
 import { pattern } from "../app/streams.ts";
-import { newExchange, open, type RequestToSend, sendOn } from "../request.ts";
+import { newInspection, open, type RequestToSend, sendOn } from "../request.ts";
 import type { Case, CaseContext } from "../target.ts";
 
 /** Sends a body that the application reads after its response, and gives what it notes of it. */
 async function readLate(t: CaseContext, by: string, body: Partial<RequestToSend>): Promise<string[]> {
-  const exchange = newExchange(t);
-  const path = exchange.path("late", `by=${encodeURIComponent(by)}`);
+  const inspection = newInspection(t);
+  const path = inspection.path("late", `by=${encodeURIComponent(by)}`);
   const connection = await open(t);
   // node:http closes a connection that the client does not keep after the response, and whatever is on its way.
   const sent = sendOn(connection, t, { method: "POST", path, ...body }).catch(() => {});
   assert.equal((await connection.response()).body.toString(), "accepted");
-  const { events } = await exchange.noted("over");
+  const { events } = await inspection.noted("over");
   connection.destroy();
   await sent;
   return events;

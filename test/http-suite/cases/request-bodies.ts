@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { BodyReport } from "../app/echo.ts";
 import { pattern } from "../app/streams.ts";
-import { newExchange, open, requestHead, send, sendForJSON, sendOn } from "../request.ts";
+import { newInspection, open, requestHead, send, sendForJSON, sendOn } from "../request.ts";
 import type { Case, CaseContext } from "../target.ts";
 
 const MEGABYTE = 1024 * 1024;
@@ -191,11 +191,11 @@ export const requestBodies: readonly Case[] = [
     name: "keeps a body of 5 MB until the application reads it",
     tags: ["transport"],
     async run(t) {
-      const exchange = newExchange(t);
+      const inspection = newInspection(t);
       const body = pattern(5 * MEGABYTE);
-      const answering = send(t, { method: "POST", path: exchange.path("unread-upload"), body });
-      await exchange.noted("started");
-      await exchange.release();
+      const answering = send(t, { method: "POST", path: inspection.path("unread-upload"), body });
+      await inspection.noted("started");
+      await inspection.release();
       assert.equal((await answering).body.toString(), String(body.length));
     },
   },
@@ -204,12 +204,12 @@ export const requestBodies: readonly Case[] = [
     name: "passes on what arrives of a body before the rest is there",
     tags: ["transport", "waits"],
     async run(t) {
-      const exchange = newExchange(t);
+      const inspection = newInspection(t);
       const connection = await open(t);
       const fields = [["Content-Length", "10"]] as const;
-      await connection.write(requestHead(t, { method: "POST", path: exchange.path("received"), fields }));
+      await connection.write(requestHead(t, { method: "POST", path: inspection.path("received"), fields }));
       await connection.write("12345");
-      assert.equal((await exchange.noted("data")).figures.length, 5);
+      assert.equal((await inspection.noted("data")).figures.length, 5);
       connection.destroy();
     },
   },
@@ -218,33 +218,33 @@ export const requestBodies: readonly Case[] = [
     name: "holds back an upload of 200 MB that the application does not read, in bounded memory",
     big: true,
     async run(t) {
-      const exchange = newExchange(t);
+      const inspection = newInspection(t);
       const total = 200 * MEGABYTE;
       const connection = await open(t);
       const fields = [["Content-Length", String(total)]] as const;
       await connection.write(
-        requestHead(t, { method: "POST", path: exchange.path("unread-upload"), fields }),
+        requestHead(t, { method: "POST", path: inspection.path("unread-upload"), fields }),
       );
       const block = pattern(MEGABYTE);
-      await exchange.noted("started");
-      const before = await exchange.memory();
+      await inspection.noted("started");
+      const before = await inspection.memory();
       let sent = 0;
       const sending = (async () => {
         for (; sent < total; sent += block.length) await connection.write(block);
       })();
       // Waits until no more bytes are accepted.
       for (let [last, same] = [-1, 0]; same < 50 && sent < total; ) {
-        await exchange.report();
+        await inspection.report();
         same = sent === last ? same + 1 : 0;
         last = sent;
       }
-      const held = (await exchange.memory()) - before;
+      const held = (await inspection.memory()) - before;
       assert.ok(held < 64 * MEGABYTE, `memory grew by ${held} bytes`);
-      await exchange.release();
+      await inspection.release();
       await sending;
       const response = await connection.response();
       assert.equal(response.body.toString(), String(total));
-      const kept = (await exchange.memory()) - before;
+      const kept = (await inspection.memory()) - before;
       assert.ok(kept < 64 * MEGABYTE, `memory grew by ${kept} bytes after it was read`);
       connection.destroy();
     },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { value } from "../client.ts";
-import { newExchange, open, requestHead, send, sendForEcho } from "../request.ts";
+import { newInspection, open, requestHead, send, sendForEcho } from "../request.ts";
 import type { Case } from "../target.ts";
 
 /** Request targets that servers and proxies often normalize. The application must get them unchanged. */
@@ -53,10 +53,10 @@ export const requestLine: readonly Case[] = [
     id: "request-line/unknown-method",
     name: "refuses a method that node:http does not know",
     async run(t) {
-      const exchange = newExchange(t);
-      const response = await send(t, { method: "UNHEARD", path: exchange.path("reached") });
+      const inspection = newInspection(t);
+      const response = await send(t, { method: "UNHEARD", path: inspection.path("reached") });
       assert.ok(response.statusCode >= 400 && response.statusCode < 600, `status ${response.statusCode}`);
-      assert.deepEqual((await exchange.report()).events, []);
+      assert.deepEqual((await inspection.report()).events, []);
     },
   },
   ...targets.map(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Echo } from "../app/echo.ts";
 import type { TrustingReport } from "../app/frameworks.ts";
-import { newExchange, open, send, sendForEcho } from "../request.ts";
+import { newInspection, open, send, sendForEcho } from "../request.ts";
 import type { Case } from "../target.ts";
 
 /** Fields by which clients claim another identity. */
@@ -155,7 +155,7 @@ export const spoofing: readonly Case[] = [
       name: `cannot be desynchronised by ${what}`,
       tags: what.startsWith("Content-Length") ? ["transport", "one-process"] : ["one-process"],
       async run(t) {
-        const smuggled = newExchange(t);
+        const smuggled = newInspection(t);
         // By Content-Length the body is 5 bytes; by chunks it is empty. What follows it either way is a
         // request that nobody sent if the two sides disagree about which it is.
         const inner = `GET ${smuggled.path("reached")} HTTP/1.1\r\nHost: inner\r\n\r\n`;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { pattern } from "../app/streams.ts";
-import { newExchange, open, send, sendOn } from "../request.ts";
+import { newInspection, open, send, sendOn } from "../request.ts";
 import type { Case } from "../target.ts";
 
 const MEGABYTE = 1024 * 1024;
@@ -32,12 +32,12 @@ export const streaming: readonly Case[] = [
     name: "sends the head at flushHeaders, before there is a body",
     tags: ["transport", "waits"],
     async run(t) {
-      const exchange = newExchange(t);
+      const inspection = newInspection(t);
       const connection = await open(t);
-      await sendOn(connection, t, { path: exchange.path("flushed") });
+      await sendOn(connection, t, { path: inspection.path("flushed") });
       const head = await connection.head();
       assert.equal(head.statusCode, 200);
-      await exchange.release();
+      await inspection.release();
       let body = "";
       for await (const bytes of connection.body(head)) body += bytes;
       assert.equal(body, "late body");
@@ -49,10 +49,10 @@ export const streaming: readonly Case[] = [
     name: "sends server-sent events one by one, each before the next is written",
     tags: ["transport"],
     async run(t) {
-      const exchange = newExchange(t);
+      const inspection = newInspection(t);
       const connection = await open(t);
       await sendOn(connection, t, {
-        path: exchange.path("events"),
+        path: inspection.path("events"),
         fields: [["Accept", "text/event-stream"]],
       });
       const head = await connection.head();
@@ -64,7 +64,7 @@ export const streaming: readonly Case[] = [
           assert.ok(!next.done, "the stream ended early");
           received += next.value;
         }
-        await exchange.release();
+        await inspection.release();
       }
       for (let next = await body.next(); ; next = await body.next()) {
         if (next.done) {
@@ -82,11 +82,11 @@ export const streaming: readonly Case[] = [
     name: "sends 20 MB whole to a reader that pauses",
     tags: ["transport", "one-process"],
     async run(t) {
-      const exchange = newExchange(t);
+      const inspection = newInspection(t);
       const connection = await open(t);
       const total = 20 * MEGABYTE;
-      await sendOn(connection, t, { path: exchange.path("download", `length=${total}`) });
-      await exchange.noted("full");
+      await sendOn(connection, t, { path: inspection.path("download", `length=${total}`) });
+      await inspection.noted("full");
       const response = await connection.response();
       assert.ok(response.complete);
       assert.equal(response.body.length, total);
@@ -99,20 +99,20 @@ export const streaming: readonly Case[] = [
     tags: ["one-process"],
     big: true,
     async run(t) {
-      const exchange = newExchange(t);
+      const inspection = newInspection(t);
       const total = 200 * MEGABYTE;
-      const before = await exchange.memory();
+      const before = await inspection.memory();
       const connection = await open(t);
-      await sendOn(connection, t, { path: exchange.path("download", `length=${total}`) });
-      await exchange.noted("full");
+      await sendOn(connection, t, { path: inspection.path("download", `length=${total}`) });
+      await inspection.noted("full");
       // Waits until the application writes no more.
       for (let [last, same] = [-1, 0]; same < 50; ) {
-        const { figures } = await exchange.report();
+        const { figures } = await inspection.report();
         assert.ok(Number(figures.buffered) < 4 * MEGABYTE, `${figures.buffered} bytes wait in the response`);
         same = figures.written === last ? same + 1 : 0;
         last = Number(figures.written);
       }
-      const held = (await exchange.memory()) - before;
+      const held = (await inspection.memory()) - before;
       assert.ok(held < 64 * MEGABYTE, `memory grew by ${held} bytes`);
       const head = await connection.head();
       const body = connection.body(head);
@@ -121,7 +121,7 @@ export const streaming: readonly Case[] = [
       for (; !next.done; next = await body.next()) length += next.value.length;
       assert.ok(next.value, "the response is not complete");
       assert.equal(length, total);
-      const kept = (await exchange.memory()) - before;
+      const kept = (await inspection.memory()) - before;
       assert.ok(kept < 64 * MEGABYTE, `memory grew by ${kept} bytes`);
       connection.destroy();
     },

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { newExchange, open, send, sendOn } from "../request.ts";
+import { newInspection, open, send, sendOn } from "../request.ts";
 import type { Case, CaseContext } from "../target.ts";
 
 /** Sends a request, waits for the event `last`, and returns the response's body and all events. */
-async function runExchange(t: CaseContext, behaviour: string, last?: string, query = "") {
-  const exchange = newExchange(t);
-  const response = await send(t, { path: exchange.path(behaviour, query) });
+async function runBehaviour(t: CaseContext, behaviour: string, last?: string, query = "") {
+  const inspection = newInspection(t);
+  const response = await send(t, { path: inspection.path(behaviour, query) });
   assert.equal(response.statusCode, 200);
   assert.ok(response.complete);
-  const { events } = last ? await exchange.noted(last) : await exchange.report();
+  const { events } = last ? await inspection.noted(last) : await inspection.report();
   return { body: response.body.toString("latin1"), events };
 }
 
@@ -31,7 +31,7 @@ export const writing: readonly Case[] = [
       name: `ends a response with ${form}`,
       async run(t) {
         const called = form.includes("callback") ? "called" : undefined;
-        const { body } = await runExchange(t, "end-forms", called, `form=${encodeURIComponent(form)}`);
+        const { body } = await runBehaviour(t, "end-forms", called, `form=${encodeURIComponent(form)}`);
         assert.equal(body, expected);
       },
     }),
@@ -41,14 +41,14 @@ export const writing: readonly Case[] = [
     name: "writes strings in the encodings asked for",
     async run(t) {
       const bytes = Buffer.concat([Buffer.from([0xe9]), Buffer.from("\u00e9\u00e9\u00e9")]);
-      assert.equal((await runExchange(t, "encodings")).body, bytes.toString("latin1"));
+      assert.equal((await runBehaviour(t, "encodings")).body, bytes.toString("latin1"));
     },
   },
   {
     id: "writing/callbacks",
     name: "calls the callbacks of write and end in order",
     async run(t) {
-      const { body, events } = await runExchange(t, "callbacks", "finish event");
+      const { body, events } = await runBehaviour(t, "callbacks", "finish event");
       assert.equal(body, "123");
       assert.deepEqual(events, ["first", "second", "end", "finish event"]);
     },
@@ -57,7 +57,7 @@ export const writing: readonly Case[] = [
     id: "writing/flags",
     name: "keeps headersSent, writableEnded and writableFinished as node:http does",
     async run(t) {
-      const { events } = await runExchange(t, "flags", "finished: true");
+      const { events } = await runBehaviour(t, "flags", "finished: true");
       assert.deepEqual(events, [
         "new: ",
         "written: headersSent",
@@ -70,7 +70,7 @@ export const writing: readonly Case[] = [
     id: "writing/corked",
     name: "sends what was corked",
     async run(t) {
-      assert.equal((await runExchange(t, "corked")).body, "abcdefg");
+      assert.equal((await runBehaviour(t, "corked")).body, "abcdefg");
     },
   },
   ...["long", "short"].map(
@@ -79,13 +79,13 @@ export const writing: readonly Case[] = [
       name: `refuses a body that is too ${how} for a strict Content-Length`,
       tags: ["transport", "one-process"],
       async run(t) {
-        const exchange = newExchange(t);
-        const response = await send(t, { path: exchange.path("strict-length", `how=${how}`) }).catch(
+        const inspection = newInspection(t);
+        const response = await send(t, { path: inspection.path("strict-length", `how=${how}`) }).catch(
           () => undefined,
         );
         if (response && response.statusCode < 500) assert.equal(response.complete, false);
         // A front end may repeat a GET that got no response.
-        const events = new Set((await exchange.report()).events);
+        const events = new Set((await inspection.report()).events);
         assert.deepEqual([...events], ["ERR_HTTP_CONTENT_LENGTH_MISMATCH"]);
       },
     }),
@@ -95,7 +95,7 @@ export const writing: readonly Case[] = [
     name: "reports a write after the end, and sends nothing of it",
     async run(t) {
       const last = "error ERR_STREAM_WRITE_AFTER_END";
-      const { body, events } = await runExchange(t, "write-after-end", last);
+      const { body, events } = await runBehaviour(t, "write-after-end", last);
       assert.equal(body, "ended");
       assert.deepEqual(events, ["callback ERR_STREAM_WRITE_AFTER_END", last]);
     },
@@ -105,7 +105,7 @@ export const writing: readonly Case[] = [
     name: "tells by setTimeout that a response takes long, and lets it end",
     tags: ["transport", "one-process"],
     async run(t) {
-      assert.equal((await runExchange(t, "timeout", "timeout")).body, "timed out");
+      assert.equal((await runBehaviour(t, "timeout", "timeout")).body, "timed out");
     },
   },
   {
@@ -113,10 +113,10 @@ export const writing: readonly Case[] = [
     name: "asks the application to wait and emits drain when the client reads on",
     tags: ["transport"],
     async run(t) {
-      const exchange = newExchange(t);
+      const inspection = newInspection(t);
       const connection = await open(t);
-      await sendOn(connection, t, { path: exchange.path("drain") });
-      const full = await exchange.noted("full");
+      await sendOn(connection, t, { path: inspection.path("drain") });
+      const full = await inspection.noted("full");
       const response = await connection.response();
       const text = `chunks ${full.figures.chunks}`;
       assert.equal(response.body.length, Number(full.figures.chunks) * 64 * 1024 + text.length);
@@ -128,7 +128,7 @@ export const writing: readonly Case[] = [
     id: "writing/finish-close",
     name: "emits finish before close, once each",
     async run(t) {
-      const { events } = await runExchange(t, "own-length", "res close", "events");
+      const { events } = await runBehaviour(t, "own-length", "res close", "events");
       assert.deepEqual(
         events.filter((event) => event.startsWith("res ")),
         ["res finish", "res close"],
@@ -139,10 +139,10 @@ export const writing: readonly Case[] = [
     id: "writing/request-end-close",
     name: "emits end and close on a request whose body was read",
     async run(t) {
-      const exchange = newExchange(t);
-      const path = exchange.path("body", "events");
+      const inspection = newInspection(t);
+      const path = inspection.path("body", "events");
       assert.equal((await send(t, { method: "POST", path, body: "body" })).statusCode, 200);
-      const { events } = await exchange.noted("res close");
+      const { events } = await inspection.noted("res close");
       assert.deepEqual(
         events.filter((event) => event.startsWith("req ")),
         ["req end", "req close"],
