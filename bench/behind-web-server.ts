@@ -21,10 +21,10 @@ import type { BenchRequest } from "./requests.ts";
 import type { CaseResult, Round } from "./results.ts";
 
 /** A case in which a web server stands in front, and wrk in front of that. */
-export interface FrontendCase {
+export interface WebServerCase {
   readonly id: string;
   readonly title: string;
-  readonly frontend: "nginx" | "caddy";
+  readonly webServer: "nginx" | "caddy";
   readonly application: string;
   readonly url: string;
   readonly fields: BenchRequest["fields"];
@@ -34,7 +34,8 @@ export interface FrontendCase {
   readonly forwarded: boolean;
 }
 
-interface Front {
+/** A contender, the web server before it, and what was measured. */
+interface Deployment {
   readonly entry: Entry;
   readonly url: string;
   readonly pid: number;
@@ -43,31 +44,35 @@ interface Front {
 }
 
 /** Measures the pair behind a web server, in turn. */
-export async function measureFrontend(bench: Bench, benchCase: FrontendCase): Promise<CaseResult> {
+export async function measureBehindWebServer(bench: Bench, benchCase: WebServerCase): Promise<CaseResult> {
   const { id, title } = benchCase;
-  const missing = [benchCase.frontend, "wrk"].find((command) => !hasCommand(command));
+  const missing = [benchCase.webServer, "wrk"].find((command) => !hasCommand(command));
   const result = { id, title, unit: "µs CPU per request" };
   if (missing !== undefined) return { ...result, measurements: [], skipped: `${missing} is not installed` };
-  const fronts: Front[] = [];
+  const deployments: Deployment[] = [];
   try {
     for (const contender of pair) {
-      if (contender.isInstalled()) fronts.push(await startFront(bench, benchCase, contender));
+      if (contender.isInstalled()) deployments.push(await startDeployment(bench, benchCase, contender));
     }
-    for (const front of fronts) await runRound(benchCase, front);
+    for (const deployment of deployments) await runRound(benchCase, deployment);
     // wrk counts in whole seconds: fewer rounds are long enough.
     for (let round = 0; round < Math.min(bench.plan.rounds, bench.plan.isQuick ? 2 : 3); round++) {
-      for (const front of fronts) front.rounds.push(await runRound(benchCase, front));
+      for (const deployment of deployments) deployment.rounds.push(await runRound(benchCase, deployment));
     }
   } finally {
-    await Promise.all(fronts.map((front) => front.stop()));
+    await Promise.all(deployments.map((deployment) => deployment.stop()));
   }
   return {
     ...result,
-    measurements: fronts.map(({ entry, rounds }) => summary(entry.contender.name, rounds)),
+    measurements: deployments.map(({ entry, rounds }) => summary(entry.contender.name, rounds)),
   };
 }
 
-async function startFront(bench: Bench, benchCase: FrontendCase, contender: Contender): Promise<Front> {
+async function startDeployment(
+  bench: Bench,
+  benchCase: WebServerCase,
+  contender: Contender,
+): Promise<Deployment> {
   const entry = await startEntry(
     bench,
     { application: benchCase.application, request: benchCase },
@@ -77,26 +82,28 @@ async function startFront(bench: Bench, benchCase: FrontendCase, contender: Cont
   const address: Address = { host: "127.0.0.1", port };
   const isFastCGI = contender.protocol === "fastcgi";
   const path = "path" in entry.server.address ? entry.server.address.path : "";
-  const folder = join(bench.folder, `front-${port}`);
+  const folder = join(bench.folder, `deployment-${port}`);
   mkdirSync(folder, { recursive: true });
-  const file = join(folder, benchCase.frontend === "nginx" ? "nginx.conf" : "Caddyfile");
-  const configuration = benchCase.frontend === "nginx" ? nginxConfiguration : caddyConfiguration;
+  const file = join(folder, benchCase.webServer === "nginx" ? "nginx.conf" : "Caddyfile");
+  const configuration = benchCase.webServer === "nginx" ? nginxConfiguration : caddyConfiguration;
   writeFileSync(file, configuration(benchCase, { folder, port, path, isFastCGI }));
   const args =
-    benchCase.frontend === "nginx"
+    benchCase.webServer === "nginx"
       ? ["-p", folder, "-c", file, "-e", join(folder, "error.log")]
       : ["run", "--config", file, "--adapter", "caddyfile"];
-  const child = spawnPinned(LOAD_CORE, benchCase.frontend, args, "ignore", {
+  const child = spawnPinned(LOAD_CORE, benchCase.webServer, args, "ignore", {
     ...process.env,
     XDG_DATA_HOME: folder,
     XDG_CONFIG_HOME: folder,
   });
   await whenAccepting(address, child);
   const url = `http://127.0.0.1:${port}${benchCase.url}`;
-  const answer = await fetch(url);
-  const body = await answer.text();
-  if (answer.status !== 200 || body !== "Hello, world!\n") {
-    throw new Error(`${contender.name} behind ${benchCase.frontend} answers ${answer.status} "${body}"`);
+  const response = await fetch(url);
+  const body = await response.text();
+  if (response.status !== 200 || body !== "Hello, world!\n") {
+    throw new Error(
+      `${contender.name} behind ${benchCase.webServer} responds with ${response.status} "${body}"`,
+    );
   }
   return {
     entry,
@@ -112,27 +119,27 @@ async function startFront(bench: Bench, benchCase: FrontendCase, contender: Cont
 
 const wrk = promisify(execFile);
 
-async function runRound(benchCase: FrontendCase, front: Front): Promise<Round> {
+async function runRound(benchCase: WebServerCase, deployment: Deployment): Promise<Round> {
   const fields = benchCase.fields.filter(([name]) => name !== "Connection");
   const args = ["-t1", "-c32", "-d1s", "--latency", ...fields.flatMap((field) => ["-H", field.join(": ")])];
-  const line = [commandPath("wrk"), ...args, front.url];
+  const line = [commandPath("wrk"), ...args, deployment.url];
   const pinned = isPinned() ? [commandPath("taskset"), "-c", String(LOAD_CORE), ...line] : line;
-  const cpuBefore = cpuMicros(front.entry.server.pid);
-  const frontBefore = cpuMicros(front.pid);
+  const cpuBefore = cpuMicros(deployment.entry.server.pid);
+  const webServerBefore = cpuMicros(deployment.pid);
   const { stdout } = await wrk(pinned[0]!, pinned.slice(1));
-  const cpu = cpuMicros(front.entry.server.pid) - cpuBefore;
-  const frontCPU = cpuMicros(front.pid) - frontBefore;
+  const cpu = cpuMicros(deployment.entry.server.pid) - cpuBefore;
+  const webServerCPU = cpuMicros(deployment.pid) - webServerBefore;
   const requests = Number(/(\d+) requests in/.exec(stdout)?.[1] ?? 0);
   const bad = /Non-2xx[^\n]*|Socket errors: connect [^\n]*/.exec(stdout)?.[0];
   if (bad !== undefined || requests === 0) {
-    throw new Error(`${front.entry.contender.name} behind ${benchCase.frontend}: ${bad ?? stdout}`);
+    throw new Error(`${deployment.entry.contender.name} behind ${benchCase.webServer}: ${bad ?? stdout}`);
   }
   return {
     value: cpu / requests,
     perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]),
     p50Micros: micros(/\s50%\s+([\d.]+)(us|ms|s)/.exec(stdout)),
     p99Micros: micros(/\s99%\s+([\d.]+)(us|ms|s)/.exec(stdout)),
-    frontMicros: frontCPU / requests,
+    frontMicros: webServerCPU / requests,
   };
 }
 
@@ -158,7 +165,7 @@ interface Upstream {
 }
 
 /** The fastcgi_params and proxy_params that come with nginx. */
-function nginxConfiguration({ keep, forwarded }: FrontendCase, upstream: Upstream): string {
+function nginxConfiguration({ keep, forwarded }: WebServerCase, upstream: Upstream): string {
   const { folder, port, path, isFastCGI } = upstream;
   const temporary = ["client_body", "fastcgi", "proxy", "uwsgi", "scgi"];
   const fastcgi = `
@@ -218,7 +225,7 @@ http {
 `;
 }
 
-function caddyConfiguration({ keep }: FrontendCase, { port, path, isFastCGI }: Upstream): string {
+function caddyConfiguration({ keep }: WebServerCase, { port, path, isFastCGI }: Upstream): string {
   const fastcgi = "transport fastcgi";
   const http = keep ? "" : "transport http {\n      keepalive off\n    }";
   return `{

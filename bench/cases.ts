@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { measureBehindWebServer, type WebServerCase } from "./behind-web-server.ts";
 import { floor, pair, peers } from "./contenders.ts";
-import { type FrontendCase, measureFrontend } from "./behind-web-server.ts";
 import { type Bench, measureRequests, type RequestCase } from "./measure.ts";
 import {
   type BenchRequest,
@@ -107,9 +107,9 @@ const applicationCases = [
   }),
 ];
 
-const answerCases = ["64k", "1m"].flatMap((size) =>
+const responseCases = ["64k", "1m"].flatMap((size) =>
   ["buffer", "string", "stream"].map((how) =>
-    direct(`answer/${size}/${how}`, `Answer of ${size === "1m" ? "1 MB" : "64 KB"} as a ${how}`, {
+    direct(`answer/${size}/${how}`, `Response of ${size === "1m" ? "1 MB" : "64 KB"} as a ${how}`, {
       application: "bytes",
       request: { ...browser, url: `/${size}/${how}` },
       connections: 8,
@@ -169,14 +169,19 @@ const transferCases = [
   transfer("up", "100 MB up, counted", "upload", { ...browser, method: "POST", bodyLength: TRANSFER_LENGTH }),
 ];
 
-type FrontRest = Partial<FrontendCase> & { isLong?: boolean };
+type WebServerOptions = Partial<WebServerCase> & { isLong?: boolean };
 
-function behind(frontend: "nginx" | "caddy", id: string, title: string, rest: FrontRest = {}): BenchCase {
+function behind(
+  webServer: "nginx" | "caddy",
+  id: string,
+  title: string,
+  rest: WebServerOptions = {},
+): BenchCase {
   const { isLong = true, ...options } = rest;
-  const benchCase: FrontendCase = {
-    id: `${frontend}/${id}`,
+  const benchCase: WebServerCase = {
+    id: `${webServer}/${id}`,
     title,
-    frontend,
+    webServer,
     application: "hello",
     url: "/",
     fields: BROWSER_FIELDS,
@@ -184,10 +189,10 @@ function behind(frontend: "nginx" | "caddy", id: string, title: string, rest: Fr
     forwarded: true,
     ...options,
   };
-  return { id: benchCase.id, title, isLong, run: (bench) => measureFrontend(bench, benchCase) };
+  return { id: benchCase.id, title, isLong, run: (bench) => measureBehindWebServer(bench, benchCase) };
 }
 
-const frontendCases = [
+const webServerCases = [
   behind("nginx", "kept", "Behind nginx, browser's header fields, kept connections", { isLong: false }),
   behind("nginx", "new", "Behind nginx, browser's header fields, one connection per request", {
     keep: false,
@@ -258,9 +263,9 @@ const scalingCases = [
 export const cases: readonly BenchCase[] = [
   ...helloCases,
   ...applicationCases,
-  ...answerCases,
+  ...responseCases,
   ...transferCases,
-  ...frontendCases,
+  ...webServerCases,
   ...stateCases,
   ...scalingCases,
 ];

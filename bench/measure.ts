@@ -82,7 +82,7 @@ async function measureGeneration(
   const entries: Entry[] = [];
   try {
     for (const contender of contenders) entries.push(await startEntry(bench, benchCase, contender));
-    await checkAnswers(bench, entries);
+    await checkResponses(bench, entries);
     const { warmupMs, warmupRequests, roundMs } = bench.plan;
     const warmup = benchCase.megabytes === undefined ? warmupRequests : WARMUP_TRANSFERS;
     for (const entry of entries) await runRound(bench, benchCase, entry, warmupMs, warmup);
@@ -127,14 +127,14 @@ export async function startEntry(
 }
 
 /** Checks that all servers send the same response; otherwise a comparison is meaningless. */
-export async function checkAnswers(bench: Bench, entries: readonly Entry[]): Promise<void> {
+export async function checkResponses(bench: Bench, entries: readonly Entry[]): Promise<void> {
   let expected: number | undefined;
   for (const { contender, target } of entries) {
     if (target.bodyLength > 0) continue;
     const probe = await bench.load.call<ProbeResult>({ kind: "probe", target });
     expected ??= probe.bodyLength;
     if (probe.statusCode !== 200 || probe.bodyLength !== expected) {
-      throw new Error(`${contender.name} answers ${JSON.stringify(probe)}, not ${expected} bytes`);
+      throw new Error(`${contender.name} responds with ${JSON.stringify(probe)}, not ${expected} bytes`);
     }
   }
 }

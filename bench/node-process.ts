@@ -53,7 +53,7 @@ export class NodeProcess<Command> {
         if (reply.error !== undefined) reject(new Error(reply.error));
         else resolve(reply.result as Result);
       };
-      const timer = setTimeout(() => settle({ error: `no answer to ${nameOf(command)}` }), TIMEOUT_MS);
+      const timer = setTimeout(() => settle({ error: `no response to ${nameOf(command)}` }), TIMEOUT_MS);
       this.#pending.set(id, settle);
       this.child.send({ id, command });
     });

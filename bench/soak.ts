@@ -5,7 +5,7 @@
  *   npm run soak -- --count 1000000       more of them
  *   npm run soak -- --seconds 600         for a time
  *
- * `--seed <n>`, `--lanes <n>`, `--svg <file>`. The exit status is 1 if an exchange failed or if heap, buffers or
+ * `--seed <n>`, `--lanes <n>`, `--svg <file>`. The exit status is 1 if a round trip failed or if heap, buffers or
  * descriptors did not come back to where they were. Linux only, because of /proc.
  */
 import { fork } from "node:child_process";

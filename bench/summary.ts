@@ -14,7 +14,7 @@ const ROWS: readonly (readonly [id: string, title: string])[] = [
   ["nginx/minimum", "Behind nginx, as few header fields as it sends"],
   ["caddy/default", "Behind Caddy as it comes: FastCGI new, HTTP kept"],
   ["caddy/new", "Behind Caddy, one connection per request for both"],
-  ["answer/64k/buffer", "Answer of 64 KB as a buffer"],
+  ["answer/64k/buffer", "Response of 64 KB as a buffer"],
   ["transfer/down/written", "100 MB down, written in pieces of 64 KB (per MB)"],
   ["transfer/down/file", "100 MB down, a file piped (per MB)"],
   ["transfer/up", "100 MB up (per MB)"],

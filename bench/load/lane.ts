@@ -1,15 +1,15 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { BODY_PIECE_LENGTH, encodeBodyPiece } from "../requests.ts";
-import { type AnswerReader, FastCGIAnswerReader, HTTPAnswerReader } from "./response-readers.ts";
 import type { LoadTarget } from "./messages.ts";
+import { FastCGIResponseReader, HTTPResponseReader, type ResponseReader } from "./response-readers.ts";
 
 /** All lanes read into the same memory: a response is counted and forgotten before the next read. */
 const buffer = Buffer.allocUnsafe(65_536);
 
 /** Is called for each response of each lane. */
 export interface LaneOwner {
-  onAnswer(lane: Lane, content: number, startedAt: number): void;
+  onResponse(lane: Lane, content: number, startedAt: number): void;
   onFailure(lane: Lane, reason: string): void;
 }
 
@@ -17,7 +17,7 @@ export interface LaneOwner {
 export class Lane {
   readonly #target: LoadTarget;
   readonly #owner: LaneOwner;
-  readonly #answer: AnswerReader;
+  readonly #response: ResponseReader;
   #socket: Socket | undefined;
   #startedAt = 0;
   #isWaiting = false;
@@ -25,12 +25,12 @@ export class Lane {
   constructor(target: LoadTarget, owner: LaneOwner) {
     this.#target = target;
     this.#owner = owner;
-    this.#answer = target.protocol === "fastcgi" ? new FastCGIAnswerReader() : new HTTPAnswerReader();
+    this.#response = target.protocol === "fastcgi" ? new FastCGIResponseReader() : new HTTPResponseReader();
   }
 
   /** Bytes of the current response so far. */
   get content(): number {
-    return this.#answer.content;
+    return this.#response.content;
   }
 
   /** Connects, so that the first request finds a connection. */
@@ -50,7 +50,7 @@ export class Lane {
   /** Sends the request. */
   send(): void {
     this.#isWaiting = true;
-    this.#answer.reset();
+    this.#response.reset();
     this.#startedAt = performance.now();
     const socket = this.#socket ?? this.#connect();
     socket.write(this.#target.request);
@@ -72,7 +72,7 @@ export class Lane {
     this.#socket = socket;
     socket.on("error", (error) => this.#lose(socket, error.message));
     socket.on("end", () => {
-      if (this.#socket === socket && this.#isWaiting && this.#answer.end()) this.#finish(socket);
+      if (this.#socket === socket && this.#isWaiting && this.#response.end()) this.#finish(socket);
     });
     socket.on("close", () => this.#lose(socket, "the connection closed"));
     return socket;
@@ -80,7 +80,7 @@ export class Lane {
 
   #push(length: number): boolean {
     try {
-      return this.#answer.push(buffer, length);
+      return this.#response.push(buffer, length);
     } catch (error) {
       this.close();
       this.#owner.onFailure(this, String(error));
@@ -95,7 +95,7 @@ export class Lane {
       this.#socket = undefined;
       socket.destroy();
     }
-    this.#owner.onAnswer(this, this.#answer.content, this.#startedAt);
+    this.#owner.onResponse(this, this.#response.content, this.#startedAt);
   }
 
   /** A server may close a kept connection between two responses: the next request then opens a new one. */

@@ -70,7 +70,7 @@ class Load implements LaneOwner {
     this.#inFlight = 0;
   }
 
-  onAnswer(lane: Lane, content: number, startedAt: number): void {
+  onResponse(lane: Lane, content: number, startedAt: number): void {
     if (this.#requests < LATENCIES_LENGTH) {
       this.#latencies[this.#requests] = (performance.now() - startedAt) * 1000;
     }

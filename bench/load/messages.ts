@@ -26,7 +26,7 @@ export interface LoadTarget {
 /** What the load generator counted. */
 export interface LoadResult {
   readonly requests: number;
-  /** Answers that were cut off, or shorter or longer than the first. */
+  /** Responses that were cut off, or shorter or longer than the first. */
   readonly errors: number;
   readonly seconds: number;
   /** Bytes of STDOUT over FastCGI, of bodies over HTTP. */

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { RecordParser, RecordType } from "../../src/protocol/index.ts";
-import { HTTPAnswerReader } from "./response-readers.ts";
 import type { LoadTarget, ProbeResult } from "./messages.ts";
+import { HTTPResponseReader } from "./response-readers.ts";
 
 /** Sends one request and reads the whole response, to check that it is correct before the measurement. */
 export async function probe(target: LoadTarget): Promise<ProbeResult> {
@@ -11,7 +11,7 @@ export async function probe(target: LoadTarget): Promise<ProbeResult> {
   socket.write(target.request);
   const chunks: Buffer[] = [];
   const parser = new RecordParser();
-  const reader = new HTTPAnswerReader();
+  const reader = new HTTPResponseReader();
   let isWhole = false;
   for await (const chunk of socket as AsyncIterable<Buffer>) {
     if (target.protocol === "http") {
@@ -26,7 +26,7 @@ export async function probe(target: LoadTarget): Promise<ProbeResult> {
     if (isWhole) break;
   }
   socket.destroy();
-  if (!isWhole && !reader.end()) throw new Error("the probe's answer was cut off");
+  if (!isWhole && !reader.end()) throw new Error("the probe's response was cut off");
   const content = Buffer.concat(chunks);
   const headLength = content.indexOf("\r\n\r\n") + 4;
   const head = content.toString("latin1", 0, headLength);

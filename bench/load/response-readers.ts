@@ -1,5 +1,5 @@
 /** Follows the bytes of one response after the other, with one request in flight. */
-export interface AnswerReader {
+export interface ResponseReader {
   /** Bytes of the response so far: of STDOUT over FastCGI, of the body over HTTP. */
   content: number;
   /** Takes the first `length` bytes of `chunk`; returns whether they end the response. */
@@ -14,7 +14,7 @@ const STDOUT = 6;
 const END_REQUEST = 3;
 
 /** Reads record headers only and skips the rest, until FCGI_END_REQUEST is whole. */
-export class FastCGIAnswerReader implements AnswerReader {
+export class FastCGIResponseReader implements ResponseReader {
   content = 0;
   #type = 0;
   /** Content and padding of the current record that are still to come. */
@@ -55,7 +55,7 @@ export class FastCGIAnswerReader implements AnswerReader {
 }
 
 /** Reads Content-Length and the sizes of chunks and skips the rest. */
-export class HTTPAnswerReader implements AnswerReader {
+export class HTTPResponseReader implements ResponseReader {
   content = 0;
   #head = "";
   #isInBody = false;
@@ -97,7 +97,7 @@ export class HTTPAnswerReader implements AnswerReader {
   }
 
   #readHead(head: string): void {
-    if (!head.startsWith("HTTP/1.1 200")) throw new Error(`answer begins ${head.slice(0, 40)}`);
+    if (!head.startsWith("HTTP/1.1 200")) throw new Error(`response begins ${head.slice(0, 40)}`);
     const length = /\r\ncontent-length: *(\d+)/i.exec(head);
     this.#isChunked = length === null && /\r\ntransfer-encoding: *chunked/i.test(head);
     if (this.#isChunked) this.#rest = 0;

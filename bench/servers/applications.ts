@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 
-/** Answers that a handler keeps open until the runner asks for their end. */
+/** Responses that a handler keeps open until the runner asks for their end. */
 export const held: Set<ServerResponse> = new Set();
 
 const KB64 = Buffer.alloc(64 * 1024, "x");
@@ -39,7 +39,7 @@ export const applications: Record<string, () => RequestListener | Promise<Reques
       res.end(body);
     });
   },
-  bytes: () => answerBytes,
+  bytes: () => respondBytes,
   upload: () => (req, res) => {
     let length = 0;
     req.on("data", (chunk: Buffer) => {
@@ -64,8 +64,8 @@ export const applications: Record<string, () => RequestListener | Promise<Reques
   },
 };
 
-/** Answers `/64k/buffer`, `/1m/string`, `/64k/stream`; `/file/length`, `/file/chunked`, `/written/length`. */
-function answerBytes(req: IncomingMessage, res: ServerResponse): void {
+/** Responds to `/64k/buffer`, `/1m/string`, `/64k/stream`; `/file/length`, `/file/chunked`, `/written/length`. */
+function respondBytes(req: IncomingMessage, res: ServerResponse): void {
   const [, size = "", how = ""] = (req.url ?? "").split("/");
   res.setHeader("Content-Type", "application/octet-stream");
   if (how === "length") res.setHeader("Content-Length", FILE_LENGTH);

@@ -16,7 +16,7 @@ const FILE_LENGTH = Number(process.env.BENCH_FILE_LENGTH ?? 0);
  * no server in Node.js can cost less.
  */
 export function createFloor(application: string): Server {
-  const answer = application === "bytes" ? writePieces : writeHello();
+  const respond = application === "bytes" ? writePieces : writeHello();
   return createServer((socket) => {
     let keepConn = false;
     let isBeginning = true;
@@ -26,7 +26,7 @@ export function createFloor(application: string): Server {
       const end = chunk.length - 8;
       isBeginning = chunk[end + 1] === RecordType.STDIN && chunk[end + 5] === 0 && chunk[end + 4] === 0;
       if (!isBeginning) return;
-      answer(socket);
+      respond(socket);
       if (!keepConn) socket.destroySoon();
     });
     socket.on("error", () => socket.destroy());
@@ -45,9 +45,9 @@ function encodeEnd(): Buffer {
 function writeHello(): (socket: Socket) => void {
   const date = new Date().toUTCString();
   const head = `Status: 200 OK\r\nContent-Type: text/plain\r\nDate: ${date}\r\nContent-Length: 14\r\n\r\n`;
-  const answer = Buffer.concat([encodeText(`${head}Hello, world!\n`), encodeEnd()]);
+  const response = Buffer.concat([encodeText(`${head}Hello, world!\n`), encodeEnd()]);
   return (socket) => {
-    socket.write(answer);
+    socket.write(response);
   };
 }
 

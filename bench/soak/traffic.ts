@@ -12,7 +12,7 @@ import {
   Role,
 } from "../../src/protocol/index.ts";
 
-/** How one exchange went: `undefined` as expected, else what was wrong. */
+/** How one round trip went: `undefined` as expected, else what was wrong. */
 export type Outcome = string | undefined;
 
 const BODY = Buffer.alloc(100_000, "b");
@@ -52,7 +52,7 @@ function post(id: number, flags: number, url: string): Buffer {
   ]);
 }
 
-/** One connection after the other, with one exchange on it at a time. */
+/** One connection after the other, with one round trip on it at a time. */
 export class Lane {
   readonly #port: number;
   #socket: Socket | undefined;
@@ -67,7 +67,7 @@ export class Lane {
     this.#port = port;
   }
 
-  /** Runs one exchange of the kind; the requests that it makes are the number given. */
+  /** Runs one round trip of the kind; the requests that it makes are the number given. */
   async run(kind: Kind): Promise<Outcome> {
     this.#stdout.clear();
     this.#ended.clear();
@@ -128,10 +128,10 @@ export class Lane {
   }
 
   /** Waits for the end of a request and says whether its response is as expected. */
-  async answer(id: number, expected: string): Promise<Outcome> {
+  async response(id: number, expected: string): Promise<Outcome> {
     await this.#until(() => this.#ended.has(id) || this.#isClosed);
     const text = this.#stdout.get(id) ?? "";
-    if (!this.#ended.has(id)) return `no end of the answer, ${expected} was expected`;
+    if (!this.#ended.has(id)) return `no end of the response, ${expected} was expected`;
     return text.startsWith(`Status: ${expected}`) ? undefined : `${text.slice(0, 40)} is not ${expected}`;
   }
 
@@ -148,7 +148,7 @@ export class Lane {
     const socket = this.#open();
     socket.pause();
     setTimeout(() => socket.resume(), 30);
-    return this.answer(id, "200 OK");
+    return this.response(id, "200 OK");
   }
 
   leave(how: "fin" | "reset" | "destroy"): void {
@@ -160,7 +160,7 @@ export class Lane {
   }
 }
 
-/** One kind of exchange. */
+/** One kind of round trip. */
 export interface Kind {
   readonly name: string;
   /** How often it comes, in a thousand. */
@@ -189,31 +189,31 @@ let garbageIndex = 0;
 export const kinds: readonly Kind[] = [
   single("small, kept", 560, (lane) => {
     lane.send(get(1, KEEP_CONN, "/"));
-    return lane.answer(1, "200 OK");
+    return lane.response(1, "200 OK");
   }),
   single("small, one per connection", 200, async (lane) => {
     lane.send(get(1, 0, "/"));
-    return (await lane.answer(1, "200 OK")) ?? lane.closed();
+    return (await lane.response(1, "200 OK")) ?? lane.closed();
   }),
-  single("large answer", 30, (lane) => {
+  single("large response", 30, (lane) => {
     lane.send(get(1, KEEP_CONN, "/large"));
-    return lane.answer(1, "200 OK");
+    return lane.response(1, "200 OK");
   }),
-  single("large answer, read late", 5, (lane) => {
+  single("large response, read late", 5, (lane) => {
     lane.send(get(1, KEEP_CONN, "/large"));
     return lane.readLate(1);
   }),
   single("upload", 40, (lane) => {
     lane.send(post(1, KEEP_CONN, "/upload"));
-    return lane.answer(1, "200 OK");
+    return lane.response(1, "200 OK");
   }),
   single("upload that nobody reads", 20, (lane) => {
     lane.send(post(1, KEEP_CONN, "/"));
-    return lane.answer(1, "200 OK");
+    return lane.response(1, "200 OK");
   }),
-  single("slow answer", 20, (lane) => {
+  single("slow response", 20, (lane) => {
     lane.send(get(1, KEEP_CONN, "/slow"));
-    return lane.answer(1, "200 OK");
+    return lane.response(1, "200 OK");
   }),
   {
     name: "eight at once",
@@ -222,7 +222,7 @@ export const kinds: readonly Kind[] = [
     run: async (lane) => {
       for (let id = 1; id <= 8; id++) lane.send(get(id, KEEP_CONN, id % 2 === 0 ? "/" : "/slow"));
       for (let id = 1; id <= 8; id++) {
-        const outcome = await lane.answer(id, "200 OK");
+        const outcome = await lane.response(id, "200 OK");
         if (outcome !== undefined) return outcome;
       }
       return undefined;
@@ -232,9 +232,9 @@ export const kinds: readonly Kind[] = [
     lane.send(get(1, KEEP_CONN, "/hang"));
     await lane.bytes(1, 5);
     lane.send(encodeAbortRequest(1));
-    return lane.answer(1, "200 OK");
+    return lane.response(1, "200 OK");
   }),
-  single("reset in mid-answer", 25, async (lane) => {
+  single("reset in mid-response", 25, async (lane) => {
     lane.send(get(1, KEEP_CONN, "/hang"));
     await lane.bytes(1, 5);
     lane.leave("reset");
@@ -253,9 +253,9 @@ export const kinds: readonly Kind[] = [
   }),
   single("application throws", 15, (lane) => {
     lane.send(get(1, KEEP_CONN, "/throw"));
-    return lane.answer(1, "500 Internal Server Error");
+    return lane.response(1, "500 Internal Server Error");
   }),
-  single("application throws in mid-answer", 10, (lane) => {
+  single("application throws in mid-response", 10, (lane) => {
     lane.send(get(1, KEEP_CONN, "/break"));
     return lane.closed();
   }),
