@@ -28,12 +28,12 @@ test("the table of differences names cases that there are", checkDifferences);
 
 for (const app of apps) {
   runSuite(
-    { frontEnd: "node:http", app, start: () => start(createServer(createContractApp(app))) },
+    { server: "node:http", app, start: () => start(createServer(createContractApp(app))) },
     // Bytes are bytes in every framework: one application is enough for the cases that take seconds.
     { big: app === "plain" },
   );
   runSuite(
-    { frontEnd: "gateway", app, start: () => start(overFastCGI(createContractApp(app))) },
+    { server: "gateway", app, start: () => start(overFastCGI(createContractApp(app))) },
     { big: app === "plain" },
   );
 }

@@ -22,13 +22,15 @@ export interface HTTPResponse {
 export type HTTPResponseHead = Omit<HTTPResponse, "body" | "complete">;
 
 /** Returns the values of a response field. */
-export function values(answer: HTTPResponseHead, name: string): string[] {
-  return answer.fields.filter(([key]) => key.toLowerCase() === name.toLowerCase()).map(([, value]) => value);
+export function values(response: HTTPResponseHead, name: string): string[] {
+  return response.fields
+    .filter(([key]) => key.toLowerCase() === name.toLowerCase())
+    .map(([, value]) => value);
 }
 
 /** Returns the value of a response field that is there at most once. */
-export function value(answer: HTTPResponseHead, name: string): string | undefined {
-  const all = values(answer, name);
+export function value(response: HTTPResponseHead, name: string): string | undefined {
+  const all = values(response, name);
   assert.ok(all.length < 2, `${name} came ${all.length} times`);
   return all[0];
 }

@@ -1,10 +1,10 @@
 import { cases } from "./cases.ts";
-import type { AppName, Case, CaseContext, FrontEnd, Target } from "./target.ts";
-import { frontEndDifferences } from "./web-server-differences.ts";
+import type { AppName, Case, CaseContext, ServerName, Target } from "./target.ts";
+import { webServerDifferences } from "./web-server-differences.ts";
 
-/** One case that a front end itself decides otherwise. */
+/** One case that a web server itself decides otherwise. */
 export interface Difference {
-  readonly frontEnd: FrontEnd;
+  readonly server: ServerName;
   /** Only for targets whose variant contains this text. */
   readonly variant?: string;
   /** Only for these applications. */
@@ -13,22 +13,22 @@ export interface Difference {
   readonly case: string;
   /** What happens instead, in a few words, for the table in docs/web-servers.md. */
   readonly expect: string;
-  /** Why it is the front end's doing, and the way out if there is one. */
+  /** Why it is the web server's doing, and the way out if there is one. */
   readonly reason: string;
-  /** Both outcomes are seen, for instance because the front end picks one of two fields at random. */
+  /** Both outcomes are seen, for instance because the web server picks one of two fields at random. */
   readonly sometimes?: true;
   /** Asserts what happens instead. Without it, the case only has to fail. */
   check?(t: CaseContext): Promise<void>;
 }
 
 /** All known differences. A case that differs without an entry fails, and so does an entry whose case passes. */
-export const differences: readonly Difference[] = frontEndDifferences;
+export const differences: readonly Difference[] = webServerDifferences;
 
 /** Finds the entry for a case behind a target. */
 export function findDifference(target: Target, testCase: Case): Difference | undefined {
   return differences.find(
     (entry) =>
-      entry.frontEnd === target.frontEnd &&
+      entry.server === target.server &&
       entry.case === testCase.id &&
       (entry.variant === undefined || (target.variant ?? "").includes(entry.variant)) &&
       (entry.apps === undefined || entry.apps.includes(target.app)),
@@ -40,14 +40,14 @@ export function renderDifferences(entries: readonly Difference[] = differences):
   const names = new Map(cases.map(({ id, name }) => [id, name]));
   const rows = new Map<string, string[]>();
   for (const entry of entries) {
-    const frontEnd = entry.variant ? `${entry.frontEnd} (${entry.variant})` : entry.frontEnd;
+    const server = entry.variant ? `${entry.server} (${entry.variant})` : entry.server;
     const expect = entry.sometimes ? `${entry.expect}, at times` : entry.expect;
-    const key = [frontEnd, expect, entry.reason].map((text) => text.replaceAll("|", "\\|")).join(" | ");
+    const key = [server, expect, entry.reason].map((text) => text.replaceAll("|", "\\|")).join(" | ");
     rows.set(key, [...(rows.get(key) ?? []), (names.get(entry.case) ?? entry.case).replaceAll("|", "\\|")]);
   }
   const lines = [...rows].map(([key, names]) => {
-    const [frontEnd, ...rest] = key.split(" | ");
-    return `| ${[frontEnd, names.join("; "), ...rest].join(" | ")} |`;
+    const [server, ...rest] = key.split(" | ");
+    return `| ${[server, names.join("; "), ...rest].join(" | ")} |`;
   });
   return [
     "| Web server | The suite expects | Instead | Reason |",

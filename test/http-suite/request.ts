@@ -75,7 +75,7 @@ export async function send(t: CaseContext, request: RequestToSend): Promise<HTTP
   }
 }
 
-/** Sends a request and gives the JSON that the application answers with. */
+/** Sends a request and gives the JSON that the application responds with. */
 export async function sendForJSON<T = unknown>(t: CaseContext, request: RequestToSend): Promise<T> {
   const response = await send(t, request);
   assert.equal(response.statusCode, 200, response.body.toString().slice(0, 500));
@@ -83,7 +83,7 @@ export async function sendForJSON<T = unknown>(t: CaseContext, request: RequestT
   return JSON.parse(response.body.toString());
 }
 
-/** Sends a request that the application answers with what it saw. */
+/** Sends a request to which the application responds with what it saw. */
 export function sendForEcho(t: CaseContext, request: RequestToSend): Promise<Echo> {
   return sendForJSON<Echo>(t, request);
 }

@@ -22,7 +22,7 @@ export interface SuiteOptions {
   readonly except?: readonly string[];
   /**
    * The time for one case; beyond it, the case fails. The environment variable `SUITE_TIMEOUT_MS` goes before it:
-   * a short time finds quickly what hangs behind a front end.
+   * a short time finds quickly what hangs behind a web server.
    *
    * @defaultValue 10,000, or 60,000 for a case that moves 200 MB
    */
@@ -37,7 +37,7 @@ export interface SuiteOptions {
  *
  * @example
  * runSuite({
- *   frontEnd: "nginx",
+ *   server: "nginx",
  *   variant: "unix, keep-alive",
  *   app: "express5",
  *   tls: true,
@@ -79,7 +79,7 @@ export function selectCases(target: Target, options: SuiteOptions = {}): readonl
       (only === undefined || isSelected(testCase, only)) &&
       !isSelected(testCase, except) &&
       (testCase.apps === undefined || testCase.apps.includes(target.app)) &&
-      !(testCase.fastcgiOnly && target.frontEnd === "node:http") &&
+      !(testCase.fastcgiOnly && target.server === "node:http") &&
       !(testCase.tls && !target.tls) &&
       !(testCase.big && options.big === false),
   );
@@ -98,7 +98,7 @@ async function runCase(target: Target, running: RunningTarget, testCase: Case, t
     const signal = AbortSignal.timeout(difference ? Math.min(timeoutMs, 3000) : timeoutMs);
     // Each connection of a case adds a listener.
     setMaxListeners(0, signal);
-    return { ...running, frontEnd: target.frontEnd, app: target.app, signal };
+    return { ...running, server: target.server, app: target.app, signal };
   };
   if (!difference) return await testCase.run(context());
   let failed = false;

@@ -7,7 +7,7 @@ const silent = () => {};
 
 function respond({ res }: Stage): void {
   res.writeHead(200, { "Content-Type": "text/plain" });
-  res.end("answer");
+  res.end("response");
 }
 
 /** Writes until the peer's side is full. */
@@ -24,14 +24,14 @@ function fill({ res, note }: Stage): void {
 
 /** Courses that a request can take. */
 export const scenarios: readonly Scenario[] = [
-  { name: "a GET is answered at once", app: respond },
+  { name: "a GET gets a response at once", app: respond },
   {
-    name: "a GET is answered after its end",
+    name: "a GET gets a response after its end",
     app: (stage) => stage.req.resume().on("end", () => respond(stage)),
   },
-  { name: "a GET is answered in a later turn", app: (stage) => void setImmediate(respond, stage) },
+  { name: "a GET gets a response in a later turn", app: (stage) => void setImmediate(respond, stage) },
   {
-    name: "a GET is answered in pieces",
+    name: "a GET gets a response in pieces",
     app({ res }) {
       res.write("one");
       setImmediate(() => {
@@ -62,9 +62,9 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
-    name: "a HEAD is answered by an application that asks for chunks",
+    name: "a HEAD gets a response from an application that asks for chunks",
     method: "HEAD",
-    app: ({ res }) => res.writeHead(200, { "Transfer-Encoding": "chunked" }).end("answer"),
+    app: ({ res }) => res.writeHead(200, { "Transfer-Encoding": "chunked" }).end("response"),
   },
   {
     name: "the application destroys a response of which chunks are gathered",
@@ -108,16 +108,16 @@ export const scenarios: readonly Scenario[] = [
       });
     },
   },
-  { name: "a HEAD is answered", method: "HEAD", app: respond },
-  { name: "a request is answered with 204", app: ({ res }) => res.writeHead(204).end() },
+  { name: "a HEAD gets a response", method: "HEAD", app: respond },
+  { name: "a request gets 204", app: ({ res }) => res.writeHead(204).end() },
   {
-    name: "a POST is answered after its body",
+    name: "a POST gets a response after its body",
     method: "POST",
     length: 1000,
     app: (stage) => stage.req.resume().on("end", () => respond(stage)),
   },
   {
-    name: "a POST is answered and its body not read",
+    name: "a POST gets a response and its body is not read",
     method: "POST",
     length: 1000,
     // Whether the body was parsed at `finish` hangs on how its bytes came.
@@ -125,7 +125,7 @@ export const scenarios: readonly Scenario[] = [
     app: respond,
   },
   {
-    name: "a POST is answered before its body is there, which comes then",
+    name: "a POST gets a response before its body is there, which comes then",
     // node:http closes a connection for one request after the response: the body never comes.
     only: "kept",
     method: "POST",
@@ -140,7 +140,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
-    name: "a POST is answered in the middle of its body, which is being read",
+    name: "a POST gets a response in the middle of its body, which is being read",
     // node:http closes a connection for one request after the response: the body never comes.
     only: "kept",
     method: "POST",
@@ -205,7 +205,7 @@ export const scenarios: readonly Scenario[] = [
         ["destroys the socket with the error", (error: Error, socket: Duplex) => socket.destroy(error)],
         ["destroys the socket", (_error: Error, socket: Duplex) => socket.destroy()],
         [
-          "answers as Node's documentation has it",
+          "responds as Node's documentation has it",
           (error: NodeJS.ErrnoException, socket: Duplex) => {
             if (error.code === "ECONNRESET" || !socket.writable) return;
             socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
@@ -293,7 +293,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
-    name: "streams.finished watches a request that is answered",
+    name: "streams.finished watches a request that gets a response",
     method: "POST",
     length: 1000,
     app(stage) {

@@ -2,7 +2,7 @@
 export type AppName = "plain" | "express5" | "express4" | "connect";
 
 /** What stands between the client and the application. */
-export type FrontEnd =
+export type ServerName =
   | "node:http"
   | "gateway"
   | "nginx"
@@ -19,23 +19,23 @@ export interface Address {
   readonly port: number;
 }
 
-/** A started target: the front end, and behind it the contract application. */
+/** A started target: the web server, and behind it the contract application. */
 export interface RunningTarget extends Address {
   /** Where the same application responds over TLS with any certificate; without it the TLS cases are left out. */
   readonly tls?: Address;
   /**
    * Where the control listener listens (`startControl()` of app.ts, in the application's process). Cases ask
-   * there what the application saw and release what it holds back; so the front end cannot get in the way.
+   * there what the application saw and release what it holds back; so the web server cannot get in the way.
    */
   readonly control: Address;
-  /** Stops the front end and the application. */
+  /** Stops the web server and the application. */
   close(): Promise<void>;
 }
 
 /** A target as its test file describes it: names, known when tests are registered, and how to start it. */
 export interface Target {
-  readonly frontEnd: FrontEnd;
-  /** The configuration of the front end, for instance `"unix, keep-alive"`; entries of differences.ts may name it. */
+  readonly server: ServerName;
+  /** The configuration of the web server, for instance `"unix, keep-alive"`; entries of differences.ts may name it. */
   readonly variant?: string;
   readonly app: AppName;
   /** Whether `start()` gives a `tls` address. */
@@ -46,7 +46,7 @@ export interface Target {
 
 /** What a case gets to work with. */
 export interface CaseContext extends RunningTarget {
-  readonly frontEnd: FrontEnd;
+  readonly server: ServerName;
   readonly app: AppName;
   /** Aborted when the time of the case is over. */
   readonly signal: AbortSignal;
@@ -83,6 +83,6 @@ export interface Case {
 
 /** Returns the name of a target as test names and reports show it. */
 export function targetName(target: Target): string {
-  const frontEnd = target.variant ? `${target.frontEnd} (${target.variant})` : target.frontEnd;
-  return `${target.app} app, ${frontEnd}`;
+  const server = target.variant ? `${target.server} (${target.variant})` : target.server;
+  return `${target.app} app, ${server}`;
 }

@@ -1,7 +1,7 @@
 import type { Difference } from "./differences.ts";
-import type { FrontEnd } from "./target.ts";
+import type { ServerName } from "./target.ts";
 
-/** Cases that a front end decides in the same way. */
+/** Cases that a web server decides in the same way. */
 interface Group {
   /** Ids. */
   readonly cases: readonly string[];
@@ -11,7 +11,7 @@ interface Group {
   readonly sometimes?: true;
 }
 
-const halfAnswers: readonly string[] = [
+const halfResponses: readonly string[] = [
   "endings/destroy-res",
   "endings/destroy-res-error",
   "endings/destroy-req",
@@ -70,7 +70,7 @@ const headWaits = {
 };
 const options = { cases: ["request-line/asterisk"] };
 
-const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
+const groups: Readonly<Partial<Record<ServerName, readonly Group[]>>> = {
   nginx: [
     relative,
     { ...options, expect: "400", reason: "It refuses the asterisk" },
@@ -105,7 +105,7 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
       reason: "Go encodes again what is not a valid path",
     },
     relative,
-    { ...options, expect: "200 without a body", reason: "Go's server answers it itself" },
+    { ...options, expect: "200 without a body", reason: "Go's server responds to it itself" },
     joinsFields,
     joinsCookies,
     zeroLength,
@@ -123,15 +123,16 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
       reason: "Its FastCGI client fills whole records, and reads when it has written all",
     },
     {
-      cases: [...halfAnswers, throwsAfterHead],
+      cases: [...halfResponses, throwsAfterHead],
       expect: "a response without Content-Length looks whole",
-      reason: "Caddy 2.6 takes a reset for the end; 2.11 does not. It answers 502 when it is still writing",
+      reason:
+        "Caddy 2.6 takes a reset for the end; 2.11 does not. It responds with 502 when it is still writing",
       sometimes: true,
     },
     clientGone,
   ],
   Apache: [
-    { ...options, expect: "200 without a body", reason: "Apache answers it itself" },
+    { ...options, expect: "200 without a body", reason: "Apache responds to it itself" },
     joinsFields,
     joinsCookies,
     {
@@ -173,10 +174,10 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
     },
   ],
   mod_fcgid: [
-    { ...options, expect: "200 without a body", reason: "Apache answers it itself" },
+    { ...options, expect: "200 without a body", reason: "Apache responds to it itself" },
     zeroLength,
     {
-      cases: [...halfAnswers, throwsAfterHead],
+      cases: [...halfResponses, throwsAfterHead],
       expect: "a response without Content-Length looks whole",
       reason: "A reset would make mod_fcgid end the whole process, so the response just ends",
     },
@@ -193,7 +194,7 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
       reason: "Refused unless `server.http-parseopts` has `method-get-body`",
     },
     { ...relative, expect: "`/abs?x=1`" },
-    { ...options, expect: "200 without a body", reason: "lighttpd answers it itself" },
+    { ...options, expect: "200 without a body", reason: "lighttpd responds to it itself" },
     joinsFields,
     zeroLength,
     {
@@ -230,7 +231,7 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
       reason: "Uploads are stored first; `server.stream-request-body = 1` streams them",
     },
     {
-      cases: [...halfAnswers, throwsAfterHead],
+      cases: [...halfResponses, throwsAfterHead],
       expect: "a response without Content-Length looks whole",
       reason: "What had not gone out yet when the reset came is sent as if it were all",
       sometimes: true,
@@ -305,7 +306,7 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
     { cases: [endlessUpload], expect: "the upload is stored in a file", reason: "Uploads are stored first" },
     headWaits,
     {
-      cases: [...halfAnswers, throwsAfterHead],
+      cases: [...halfResponses, throwsAfterHead],
       expect: "a response without Content-Length looks whole",
       reason: "h2o takes a reset for the end",
     },
@@ -314,9 +315,9 @@ const groups: Readonly<Partial<Record<FrontEnd, readonly Group[]>>> = {
 };
 
 /** What web servers themselves decide otherwise, seen with the versions of Debian 12. */
-export const frontEndDifferences: readonly Difference[] = Object.entries(groups).flatMap(
-  ([frontEnd, entries]) =>
+export const webServerDifferences: readonly Difference[] = Object.entries(groups).flatMap(
+  ([server, entries]) =>
     entries.flatMap(({ cases, ...rest }) =>
-      cases.map((id) => ({ frontEnd: frontEnd as FrontEnd, case: id, ...rest })),
+      cases.map((id) => ({ server: server as ServerName, case: id, ...rest })),
     ),
 );

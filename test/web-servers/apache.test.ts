@@ -3,21 +3,21 @@ import { runSuite } from "../http-suite/run.ts";
 import { testExamples, testFailover, testHTTP2, testMany, testOverload, testRestart } from "./operations.ts";
 import { quickSuite, serverTarget, skipReason } from "./target.ts";
 
-const frontEnd = "Apache";
+const server = "Apache";
 
 describe("Apache", { skip: skipReason("apache2") }, () => {
   runSuite(
-    serverTarget({ frontEnd, variant: "keep-alive", example: "apache/app.conf", tls: "apache/tls.conf" }),
+    serverTarget({ server, variant: "keep-alive", example: "apache/app.conf", tls: "apache/tls.conf" }),
   );
   for (const [variant, example, backend] of [
     ["keep-alive, unix", "apache/unix-socket.conf", "unix"],
     ["minimal", "apache/minimal.conf", "tcp"],
   ] as const) {
-    runSuite(serverTarget({ frontEnd, variant, example, backend }), quickSuite);
+    runSuite(serverTarget({ server, variant, example, backend }), quickSuite);
   }
   runSuite(
     serverTarget({
-      frontEnd: "mod_fcgid",
+      server: "mod_fcgid",
       example: "apache/mod_fcgid.conf",
       backend: "spawned",
       // The control listener is in one process: all requests must come to that.

@@ -3,12 +3,12 @@ import { runSuite } from "../http-suite/run.ts";
 import { testExamples, testFailover, testHTTP2, testMany, testOverload, testRestart } from "./operations.ts";
 import { quickSuite, serverTarget, skipReason } from "./target.ts";
 
-const frontEnd = "Caddy";
+const server = "Caddy";
 
 describe("Caddy", { skip: skipReason("caddy") }, () => {
-  runSuite(serverTarget({ frontEnd, example: "caddy/Caddyfile", tls: "caddy/tls.Caddyfile" }));
+  runSuite(serverTarget({ server, example: "caddy/Caddyfile", tls: "caddy/tls.Caddyfile" }));
   runSuite(
-    serverTarget({ frontEnd, variant: "unix", example: "caddy/unix-socket.Caddyfile", backend: "unix" }),
+    serverTarget({ server, variant: "unix", example: "caddy/unix-socket.Caddyfile", backend: "unix" }),
     quickSuite,
   );
   testExamples("caddy");

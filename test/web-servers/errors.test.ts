@@ -9,7 +9,7 @@ import { listen, skipReason } from "./target.ts";
 type Listener = (error: Error, socket: Socket) => void;
 
 /** An example of each web server; whether it writes FCGI_STDERR into its error log. */
-const frontEnds: readonly [command: string, example: ExampleName, logs: boolean][] = [
+const servers: readonly [command: string, example: ExampleName, logs: boolean][] = [
   ["nginx", "nginx/app.conf", true],
   ["caddy", "caddy/Caddyfile", false],
   ["apache2", "apache/app.conf", true],
@@ -43,7 +43,7 @@ const listeners: readonly [name: string, listener: Listener | undefined, status:
 
 const tooMany = Object.fromEntries(Array.from({ length: 70 }, (_, index) => [`X-${index}`, "1"]));
 
-for (const [command, example, logs] of frontEnds) {
+for (const [command, example, logs] of servers) {
   describe(`behind ${example}`, { skip: skipReason(command) }, () => {
     async function start(listener: Listener | undefined, run: (web: WebServer) => Promise<void>) {
       const server = createServer({ maxParams: 80 }, (req, res) => {

@@ -3,17 +3,17 @@ import { runSuite } from "../http-suite/run.ts";
 import { testExamples, testFailover, testHTTP2, testMany, testOverload, testRestart } from "./operations.ts";
 import { quickSuite, serverTarget, skipReason } from "./target.ts";
 
-const frontEnd = "HAProxy";
+const server = "HAProxy";
 
 describe("HAProxy", { skip: skipReason("haproxy") }, () => {
   runSuite(
-    serverTarget({ frontEnd, variant: "keep-conn", example: "haproxy/app.cfg", tls: "haproxy/tls.cfg" }),
+    serverTarget({ server, variant: "keep-conn", example: "haproxy/app.cfg", tls: "haproxy/tls.cfg" }),
   );
   for (const [variant, example, backend] of [
     ["keep-conn, unix", "haproxy/unix-socket.cfg", "unix"],
     ["multiplexed", "haproxy/multiplexed.cfg", "tcp"],
   ] as const) {
-    runSuite(serverTarget({ frontEnd, variant, example, backend }), quickSuite);
+    runSuite(serverTarget({ server, variant, example, backend }), quickSuite);
   }
   testExamples("haproxy");
   testRestart("haproxy/app.cfg");

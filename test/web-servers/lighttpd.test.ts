@@ -3,12 +3,12 @@ import { runSuite } from "../http-suite/run.ts";
 import { testExamples, testFailover, testHTTP2, testMany, testOverload, testRestart } from "./operations.ts";
 import { quickSuite, serverTarget, shortSuite, skipReason } from "./target.ts";
 
-const frontEnd = "lighttpd";
+const server = "lighttpd";
 
 describe("lighttpd", { skip: skipReason("lighttpd") }, () => {
   runSuite(
     serverTarget({
-      frontEnd,
+      server,
       variant: "stored uploads",
       example: "lighttpd/app.conf",
       tls: "lighttpd/tls.conf",
@@ -20,7 +20,7 @@ describe("lighttpd", { skip: skipReason("lighttpd") }, () => {
     ["streamed uploads", "lighttpd/streaming.conf", "tcp"],
   ] as const) {
     const suite = variant.startsWith("streamed") ? shortSuite : quickSuite;
-    runSuite(serverTarget({ frontEnd, variant, example, backend }), suite);
+    runSuite(serverTarget({ server, variant, example, backend }), suite);
   }
   testExamples("lighttpd");
   testRestart("lighttpd/app.conf");

@@ -3,12 +3,12 @@ import { runSuite } from "../http-suite/run.ts";
 import { testExamples, testFailover, testHTTP2, testMany, testOverload, testRestart } from "./operations.ts";
 import { quickSuite, serverTarget, shortSuite, skipReason } from "./target.ts";
 
-const frontEnd = "nginx";
+const server = "nginx";
 
 describe("nginx", { skip: skipReason("nginx") }, () => {
   runSuite(
     serverTarget({
-      frontEnd,
+      server,
       variant: "buffered, keep-alive",
       example: "nginx/app.conf",
       tls: "nginx/tls.conf",
@@ -20,7 +20,7 @@ describe("nginx", { skip: skipReason("nginx") }, () => {
     ["streamed, new connections", "nginx/streaming.conf", "tcp"],
   ] as const) {
     const suite = variant.startsWith("streamed") ? shortSuite : quickSuite;
-    runSuite(serverTarget({ frontEnd, variant, example, backend }), suite);
+    runSuite(serverTarget({ server, variant, example, backend }), suite);
   }
   testExamples("nginx");
   testRestart("nginx/app.conf");

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { createServer, type FastCGIServer } from "../../src/index.ts";
 import { createContractApp, startControl } from "../http-suite/app.ts";
 import type { SuiteOptions } from "../http-suite/run.ts";
-import type { Address, AppName, FrontEnd, RunningTarget, Target } from "../http-suite/target.ts";
+import type { Address, AppName, RunningTarget, ServerName, Target } from "../http-suite/target.ts";
 import { createFolder, removeFolder } from "../support/folders.ts";
 import { findFreePort } from "../support/ports.ts";
 import type { ExampleName } from "./examples.ts";
@@ -21,9 +21,9 @@ export const quickSuite: SuiteOptions = { ...shortSuite, except: ["waits"] };
 /** How the application of a target is reached. */
 export type Backend = "tcp" | "unix" | "spawned";
 
-/** A front end with one of its examples, as a target of the suite. */
+/** A web server with one of its examples, as a target of the suite. */
 export interface ServerTargetOptions {
-  readonly frontEnd: FrontEnd;
+  readonly server: ServerName;
   readonly variant?: string;
   readonly app?: AppName;
   readonly backend?: Backend;
@@ -34,11 +34,11 @@ export interface ServerTargetOptions {
   adapt?(text: string): string;
 }
 
-/** Describes a front end that is started from its examples. */
+/** Describes a web server that is started from its examples. */
 export function serverTarget(options: ServerTargetOptions): Target {
-  const { frontEnd, variant, app = "express5", tls } = options;
+  const { server, variant, app = "express5", tls } = options;
   return {
-    frontEnd,
+    server,
     app,
     ...(variant && { variant }),
     ...(tls && { tls: true }),

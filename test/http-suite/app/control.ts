@@ -16,7 +16,7 @@ export interface Control extends Address {
  * @param port the port; a free one by default
  */
 export async function startControl(port = 0): Promise<Control> {
-  const server = createServer((req, res) => void answer(req, res));
+  const server = createServer((req, res) => void respond(req, res));
   return {
     host: "127.0.0.1",
     port: await listen(server, port),
@@ -28,7 +28,7 @@ export async function startControl(port = 0): Promise<Control> {
   };
 }
 
-async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+async function respond(req: IncomingMessage, res: ServerResponse): Promise<void> {
   const url = new URL(req.url ?? "/", "http://control");
   const id = url.searchParams.get("id") ?? "";
   const inspection = inspectionOf(id);

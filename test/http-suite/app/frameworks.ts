@@ -35,14 +35,14 @@ const parsed = (req: IncomingMessage) => (req as IncomingMessage & { body?: unkn
 
 /** Middleware that all three frameworks take: mounted by path, called with `(req, res, next)`. */
 function middleware(express: typeof express5): [string, (req: never, res: never, next: Next) => unknown][] {
-  const answerParsed = (req: IncomingMessage, res: ServerResponse) => json(res, { body: parsed(req) });
+  const respondParsed = (req: IncomingMessage, res: ServerResponse) => json(res, { body: parsed(req) });
   return [
     ["/fw/json", express.json({ limit: "1mb" })],
-    ["/fw/json", answerParsed],
+    ["/fw/json", respondParsed],
     ["/fw/urlencoded", express.urlencoded({ extended: false })],
-    ["/fw/urlencoded", answerParsed],
+    ["/fw/urlencoded", respondParsed],
     ["/fw/text", express.text()],
-    ["/fw/text", answerParsed],
+    ["/fw/text", respondParsed],
     ["/fw/multipart", multer({ storage: multer.memoryStorage() }).single("file")],
     [
       "/fw/multipart",

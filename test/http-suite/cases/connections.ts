@@ -7,7 +7,7 @@ import type { Case } from "../target.ts";
 export const connections: readonly Case[] = [
   {
     id: "connections/50-at-a-time",
-    name: "answers 50 requests at a time, each with its own",
+    name: "responds to 50 requests at a time, each with its own",
     tags: ["transport"],
     async run(t) {
       const echoes = await Promise.all(
@@ -18,7 +18,7 @@ export const connections: readonly Case[] = [
   },
   {
     id: "connections/20-wait",
-    name: "answers other requests while 20 wait",
+    name: "responds to other requests while 20 wait",
     tags: ["transport"],
     async run(t) {
       const inspection = newInspection(t);
@@ -30,7 +30,7 @@ export const connections: readonly Case[] = [
   },
   {
     id: "connections/10-uploads",
-    name: "answers 10 uploads of 200 KB at a time, none mixed with another",
+    name: "responds to 10 uploads of 200 KB at a time, none mixed with another",
     tags: ["transport", "one-process"],
     async run(t) {
       const sizes = Array.from({ length: 10 }, (_, index) => 200_000 + index);
@@ -45,7 +45,7 @@ export const connections: readonly Case[] = [
   },
   {
     id: "connections/all-kinds",
-    name: "answers requests of all kinds one after another on one connection",
+    name: "responds to requests of all kinds one after another on one connection",
     tags: ["transport", "one-process"],
     async run(t) {
       const connection = await open(t);
@@ -72,7 +72,7 @@ export const connections: readonly Case[] = [
   },
   {
     id: "connections/100-in-sequence",
-    name: "answers 100 requests on one connection",
+    name: "responds to 100 requests on one connection",
     tags: ["transport", "one-process"],
     async run(t) {
       const connection = await open(t);
@@ -85,7 +85,7 @@ export const connections: readonly Case[] = [
   },
   {
     id: "connections/pipelined",
-    name: "answers pipelined requests in order",
+    name: "responds to pipelined requests in order",
     async run(t) {
       const connection = await open(t);
       const paths = ["/p/1", "/p/2", "/p/3", "/p/4", "/p/5"];
@@ -98,7 +98,7 @@ export const connections: readonly Case[] = [
   },
   {
     id: "connections/tls",
-    name: "answers over TLS with a body both ways",
+    name: "responds over TLS with a body both ways",
     tls: true,
     async run(t) {
       const body = pattern(300_000);

@@ -12,7 +12,7 @@ async function assertBrokenOff(t: CaseContext, behaviour: string): Promise<void>
   const connection = await open(t);
   await sendOn(connection, t, { path: inspection.path(behaviour) });
   const releasing = inspection.release();
-  // A front end may send an error instead of half a response.
+  // A web server may send an error instead of half a response.
   const response = await connection.response().catch(() => undefined);
   await releasing;
   if (response && response.statusCode < 500)
@@ -71,7 +71,7 @@ export const endings: readonly Case[] = [
   },
   {
     id: "endings/throws",
-    name: "answers 500 without the message when a handler throws before the head",
+    name: "responds with 500 without the message when a handler throws before the head",
     tags: ["transport", "one-process"],
     fastcgiOnly: true,
     apps: ["plain"],
@@ -84,7 +84,7 @@ export const endings: readonly Case[] = [
   },
   {
     id: "endings/rejects",
-    name: "answers 500 without the message when a handler rejects before the head",
+    name: "responds with 500 without the message when a handler rejects before the head",
     tags: ["transport", "one-process"],
     fastcgiOnly: true,
     apps: ["plain"],
@@ -112,7 +112,7 @@ export const endings: readonly Case[] = [
   },
   {
     id: "endings/throws-in-framework",
-    name: "answers what the framework makes of a handler that throws",
+    name: "responds with what the framework makes of a handler that throws",
     apps: ["express5", "express4", "connect"],
     async run(t) {
       assert.equal((await send(t, { path: "/_/throw-before" })).statusCode, 500);
@@ -168,17 +168,17 @@ export const endings: readonly Case[] = [
   },
   {
     id: "endings/413-early",
-    name: "answers 413 to an upload of 8 MB before the body is there",
+    name: "responds with 413 to an upload of 8 MB before the body is there",
     tags: ["transport"],
     async run(t) {
       const connection = await open(t);
       const body = pattern(8 * MEGABYTE);
       const fields = [["Content-Length", String(body.length)]] as const;
       await connection.write(requestHead(t, { method: "POST", path: "/_/refused", fields }, true));
-      const answering = connection.response();
+      const responding = connection.response();
       // The server may close the connection after its response, without the rest of the body.
       await connection.write(body).catch(() => undefined);
-      const response = await answering;
+      const response = await responding;
       assert.equal(response.statusCode, 413);
       assert.equal(response.body.toString(), "too large");
       connection.destroy();
@@ -186,7 +186,7 @@ export const endings: readonly Case[] = [
   },
   {
     id: "endings/413-held-back",
-    name: "answers 413 while the client still holds back the body",
+    name: "responds with 413 while the client still holds back the body",
     tags: ["transport", "waits"],
     async run(t) {
       const connection = await open(t);

@@ -35,7 +35,7 @@ function fileCases(
     },
     {
       id: `files/${id}/head`,
-      name: `${what} answers HEAD with the length of the file`,
+      name: `${what} responds to HEAD with the length of the file`,
       tags,
       apps,
       async run(t) {
@@ -95,7 +95,7 @@ function fileCases(
     },
     {
       id: `files/${id}/304`,
-      name: `${what} answers 304 to If-None-Match and If-Modified-Since`,
+      name: `${what} responds with 304 to If-None-Match and If-Modified-Since`,
       tags,
       apps,
       async run(t) {
@@ -112,7 +112,7 @@ function fileCases(
     },
     {
       id: `files/${id}/412`,
-      name: `${what} answers 412 to a condition that fails`,
+      name: `${what} responds with 412 to a condition that fails`,
       tags,
       apps,
       async run(t) {

@@ -30,7 +30,7 @@ function multipart(file: Buffer): Required<Pick<RequestToSend, "fields" | "body"
 export const frameworks: readonly Case[] = [
   {
     id: "frameworks/static-outside",
-    name: "the static middleware answers 404 for a path outside of its folder",
+    name: "the static middleware responds with 404 for a path outside of its folder",
     apps: all,
     async run(t) {
       const { statusCode } = await get(t, "/fw/static/%2e%2e/target.ts");
@@ -205,7 +205,7 @@ export const frameworks: readonly Case[] = [
   },
   {
     id: "frameworks/next-error",
-    name: "the framework answers with the status of an error given to next",
+    name: "the framework responds with the status of an error given to next",
     apps: all,
     async run(t) {
       assert.equal((await get(t, "/fw/error")).statusCode, 403);
@@ -213,7 +213,7 @@ export const frameworks: readonly Case[] = [
   },
   {
     id: "frameworks/404",
-    name: "the framework answers 404 where no route matches",
+    name: "the framework responds with 404 where no route matches",
     apps: all,
     async run(t) {
       assert.equal((await get(t, "/fw/nothing-here")).statusCode, 404);
@@ -221,7 +221,7 @@ export const frameworks: readonly Case[] = [
   },
   {
     id: "frameworks/404-post",
-    name: "the framework answers 404 to a POST of 1 MB that no route reads",
+    name: "the framework responds with 404 to a POST of 1 MB that no route reads",
     apps: all,
     async run(t) {
       const request = { method: "POST", path: "/fw/nothing-here", body: pattern(1024 * 1024) };
@@ -257,7 +257,7 @@ export const frameworks: readonly Case[] = [
   },
   {
     id: "frameworks/etag",
-    name: "res.send answers 304 to its own entity tag",
+    name: "res.send responds with 304 to its own entity tag",
     tags: ["one-process"],
     apps: express,
     async run(t) {
@@ -303,7 +303,7 @@ export const frameworks: readonly Case[] = [
   },
   {
     id: "frameworks/express5-rejects",
-    name: "Express 5 answers 500 to a handler that rejects",
+    name: "Express 5 responds with 500 to a handler that rejects",
     apps: ["express5"],
     async run(t) {
       assert.equal((await get(t, "/fw/rejected")).statusCode, 500);

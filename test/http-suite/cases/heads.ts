@@ -172,7 +172,7 @@ export const heads: readonly Case[] = [
   },
   {
     id: "heads/own-connection",
-    name: "answers when the application sets Connection and Keep-Alive",
+    name: "responds when the application sets Connection and Keep-Alive",
     async run(t) {
       const response = await sendTwo(t, "/_/own-connection");
       assert.equal(response.body.toString(), "own connection");
@@ -191,14 +191,14 @@ export const heads: readonly Case[] = [
   },
   {
     id: "heads/content-length-head",
-    name: "sends the application's own Content-Length in answer to HEAD",
+    name: "sends the application's own Content-Length in response to HEAD",
     async run(t) {
       assert.equal(value(await sendTwo(t, "/_/own-length", "HEAD"), "content-length"), "5");
     },
   },
   {
     id: "heads/head-written",
-    name: "sends no body in answer to HEAD when the application writes one",
+    name: "sends no body in response to HEAD when the application writes one",
     async run(t) {
       const response = await sendTwo(t, "/_/forbidden-body", "HEAD");
       assert.equal(response.statusCode, 200);
@@ -207,7 +207,7 @@ export const heads: readonly Case[] = [
   },
   {
     id: "heads/head-streamed",
-    name: "sends no body in answer to HEAD when the application streams one",
+    name: "sends no body in response to HEAD when the application streams one",
     async run(t) {
       assert.equal((await sendTwo(t, "/_/size?length=300000&as=stream", "HEAD")).statusCode, 200);
     },
@@ -243,7 +243,7 @@ export const heads: readonly Case[] = [
       assert.equal(response.body.toString(), "final");
       assert.deepEqual((await inspection.report()).events, ["continue", "early hints"]);
       // Over FastCGI only lighttpd accepts trailers, so that they are dropped.
-      if (t.frontEnd !== "node:http") assert.deepEqual(response.informational, []);
+      if (t.server !== "node:http") assert.deepEqual(response.informational, []);
     },
   },
   {

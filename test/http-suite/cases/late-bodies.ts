@@ -53,9 +53,9 @@ export const lateBodies: readonly Case[] = [
     async run(t) {
       const body = pattern(1024 * 1024);
       const events = await readLate(t, "pipe", { body });
-      // A front end that has the whole response may send no more of the body. Some keep the connection all the same,
+      // A web server that has the whole response may send no more of the body. Some keep the connection all the same,
       // and only stdinTimeout tells.
-      if (events[0] !== "cut" || t.frontEnd === "node:http") assert.deepEqual(events, whole(body));
+      if (events[0] !== "cut" || t.server === "node:http") assert.deepEqual(events, whole(body));
     },
   },
 ];

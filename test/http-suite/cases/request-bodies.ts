@@ -145,10 +145,10 @@ export const requestBodies: readonly Case[] = [
         ["Expect", "100-continue"],
       ] as const;
       await connection.write(requestHead(t, { method: "POST", path, fields }));
-      const answering = connection.response();
+      const responding = connection.response();
       // Some servers wait for the first byte of the body before they say anything, which the client may send.
       await connection.write(body);
-      const response = await answering;
+      const response = await responding;
       assert.equal(response.statusCode, 200);
       assert.deepEqual(
         response.informational.filter((status) => status !== 100),
@@ -176,7 +176,7 @@ export const requestBodies: readonly Case[] = [
   },
   {
     id: "bodies/unread-1-mb",
-    name: "answers a request whose body of 1 MB the application does not read",
+    name: "responds to a request whose body of 1 MB the application does not read",
     async run(t) {
       const connection = await open(t);
       await sendOn(connection, t, { method: "POST", path: "/_/ignored-upload", body: pattern(MEGABYTE) });
@@ -193,10 +193,10 @@ export const requestBodies: readonly Case[] = [
     async run(t) {
       const inspection = newInspection(t);
       const body = pattern(5 * MEGABYTE);
-      const answering = send(t, { method: "POST", path: inspection.path("unread-upload"), body });
+      const responding = send(t, { method: "POST", path: inspection.path("unread-upload"), body });
       await inspection.noted("started");
       await inspection.release();
-      assert.equal((await answering).body.toString(), String(body.length));
+      assert.equal((await responding).body.toString(), String(body.length));
     },
   },
   {

@@ -40,7 +40,7 @@ export const requestLine: readonly Case[] = [
   ),
   {
     id: "request-line/head",
-    name: "answers HEAD with the head of GET and no body",
+    name: "responds to HEAD with the head of GET and no body",
     tags: ["transport", "one-process"],
     async run(t) {
       const response = await send(t, { method: "HEAD", path: "/head" });
@@ -114,7 +114,7 @@ export const requestLine: readonly Case[] = [
   },
   {
     id: "request-line/http10",
-    name: "answers a request of HTTP/1.0 without a Host field",
+    name: "responds to a request of HTTP/1.0 without a Host field",
     async run(t) {
       const connection = await open(t);
       await connection.write(requestHead(t, { path: "/old", httpVersion: "1.0" }));

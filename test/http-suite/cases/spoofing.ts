@@ -55,7 +55,7 @@ const identity = ({ method, url, remoteAddress, localPort, encrypted, express, h
   contentLength: headers["content-length"],
 });
 
-/** Pairs of framing fields over which a front end and an application could disagree. */
+/** Pairs of framing fields over which a web server and an application could disagree. */
 const framings: readonly (readonly [id: string, what: string, fields: string])[] = [
   [
     "length-chunked",

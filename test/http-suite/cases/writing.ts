@@ -84,7 +84,7 @@ export const writing: readonly Case[] = [
           () => undefined,
         );
         if (response && response.statusCode < 500) assert.equal(response.complete, false);
-        // A front end may repeat a GET that got no response.
+        // A web server may repeat a GET that got no response.
         const events = new Set((await inspection.report()).events);
         assert.deepEqual([...events], ["ERR_HTTP_CONTENT_LENGTH_MISMATCH"]);
       },
