@@ -36,12 +36,12 @@ describe("the suite itself", () => {
   const folder = createFolder();
   /** Keeps to the contract. */
   const good = createServer(application);
-  /** Serves, but answers everything with the same. */
+  /** Serves, but responds to everything with the same. */
   const wrong = createServer((req, res) => {
     if (req.url?.startsWith("/params")) application(req, res);
     else res.end("wrong");
   });
-  /** Answers with bytes that are no record. */
+  /** Responds with bytes that are no record. */
   const other = createNetServer((socket) => {
     socket.on("error", () => {});
     socket.on("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));

@@ -14,29 +14,29 @@
  * to be served: a case that brings the application down fails whatever else it found.
  *
  * The application under test has to keep to a small contract, by the path of REQUEST_URI. Unless said otherwise
- * it answers 200, text/plain. What its platform has no means for it answers with status 501: the case is then
- * reported as n/a. apps/ has this contract for Node, PHP and Go.
+ * it responds with 200, text/plain. Where its platform has no means for a path, it responds with 501: the case is
+ * then reported as n/a. apps/ has this contract for Node, PHP and Go.
  *
  *     /params            a line NAME=hex for each param whose name begins with CONF_: its value's bytes as hex
  *     /header?name=n     "value=" and the hex of the request header field n, or "none"
- *     /stdin             reads the body to its end; answers its length, a space, its SHA-256 as hex
- *     /unread            does not read the body; answers "unread"
- *     /status?code=n     answers status n and tries to write the body "body"
- *     /large?bytes=n     answers n times "x", in pieces, no faster than they are taken; no Content-Length
- *     /never             does not answer (30 s are enough)
- *     /stream            answers "first" and LF at once, and does not end (30 s are enough)
- *     /ticks?token=t     answers 20 times "tick t" and LF, one every 10 ms, whatever happens meanwhile
+ *     /stdin             reads the body to its end; responds with its length, a space, its SHA-256 as hex
+ *     /unread            does not read the body; responds with "unread"
+ *     /status?code=n     responds with status n and tries to write the body "body"
+ *     /large?bytes=n     responds with n times "x", in pieces, no faster than they are taken; no Content-Length
+ *     /never             does not respond (30 s are enough)
+ *     /stream            responds with "first" and LF at once, and does not end (30 s are enough)
+ *     /ticks?token=t     responds with 20 times "tick t" and LF, one every 10 ms, whatever happens meanwhile
  *     /throw             fails, before anything is written, with a message that contains "secret"
  *     /throw-late        writes and flushes "part", then fails
- *     /stderr?text=t     writes t and LF to FCGI_STDERR; answers "done"
- *     /crlf              tries to set the field X-Test to "a", CR, LF, "Injected: 1"; answers any text
+ *     /stderr?text=t     writes t and LF to FCGI_STDERR; responds with "done"
+ *     /crlf              tries to set the field X-Test to "a", CR, LF, "Injected: 1"; responds with any text
  *     /cookies           sets two Set-Cookie fields, a=1 and b=2, in this order
- *     /hop               sets Connection, Keep-Alive and Upgrade; answers "hop"
+ *     /hop               sets Connection, Keep-Alive and Upgrade; responds with "hop"
  *     /chunked           sets Transfer-Encoding: chunked; writes "one" and "two" apart
  *     /length?declared=d&sent=s     sets Content-Length d and writes s bytes
  *     /empty-writes      flushes; writes "", "a", "", "b", "", each apart
- *     /informational     sends informational responses (100, 102, 103), then answers "informed"
- *     anything else      answers 404
+ *     /informational     sends informational responses (100, 102, 103), then responds with "informed"
+ *     anything else      responds with 404
  */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";

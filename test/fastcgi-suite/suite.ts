@@ -152,7 +152,7 @@ export class Bench {
     same(response.protocolStatus, 0, "protocolStatus");
     check(
       response.text.includes(`CONF_TOKEN=${hex(token)}\n`),
-      `answer of the request with the token ${token}`,
+      `response of the request with the token ${token}`,
     );
   }
 
@@ -192,7 +192,7 @@ export class Bench {
     }
   }
 
-  /** Sends FCGI_GET_VALUES and returns the values answered. */
+  /** Sends FCGI_GET_VALUES and returns the values of the result. */
   async values(link: Link, names: readonly string[]): Promise<[string, string][]> {
     link.send(wire.record(wire.GET_VALUES, 0, wire.pairs(names.map((n) => [n, ""]))));
     return this.nextValues(link);

@@ -110,7 +110,7 @@ must("ABORT_REQUEST-padding", "an ABORT_REQUEST with padding is one", async (t) 
 
 must(
   "ABORT_REQUEST-write-whole-request",
-  "an ABORT_REQUEST in one write with its whole request is answered once",
+  "an ABORT_REQUEST in one write with its whole request gets one response",
   async (t) => {
     const link = await t.open();
     link.send(t.request(1, "/never"), wire.record(wire.ABORT_REQUEST, 1));
@@ -120,7 +120,7 @@ must(
   },
 );
 
-must("aborted-twice", "two ABORT_REQUESTs for one request are answered with one END_REQUEST", async (t) => {
+must("aborted-twice", "two ABORT_REQUESTs for one request get one END_REQUEST", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/never"), wire.record(wire.ABORT_REQUEST, 1), wire.record(wire.ABORT_REQUEST, 1));
   await link.response(1);

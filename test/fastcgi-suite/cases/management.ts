@@ -17,14 +17,14 @@ function named(values: [string, string][]): string[] {
 
 must(
   "GET_VALUES-answered-GET_VALUES_RESULT-id",
-  "GET_VALUES is answered with GET_VALUES_RESULT under id 0",
+  "GET_VALUES gets GET_VALUES_RESULT under id 0",
   async (t) => {
     const link = await t.open();
     await t.values(link, NAMES);
   },
 );
 
-must("FCGI_MPXS_CONNS-0-1-answered", "FCGI_MPXS_CONNS is 0 or 1, if it is answered", async (t) => {
+must("FCGI_MPXS_CONNS-0-1-answered", "FCGI_MPXS_CONNS is 0 or 1, if the result has it", async (t) => {
   for (const [name, value] of await t.values(await t.open(), ["FCGI_MPXS_CONNS"])) {
     same(name, "FCGI_MPXS_CONNS", "name");
     check(value === "0" || value === "1", `FCGI_MPXS_CONNS=${value}`);
@@ -32,7 +32,7 @@ must("FCGI_MPXS_CONNS-0-1-answered", "FCGI_MPXS_CONNS is 0 or 1, if it is answer
 });
 
 for (const asked of ["FCGI_MAX_CONNS", "FCGI_MAX_REQS"]) {
-  must(`${asked}-decimal`, `${asked} is a decimal number above 0, if it is answered`, async (t) => {
+  must(`${asked}-decimal`, `${asked} is a decimal number above 0, if the result has it`, async (t) => {
     for (const [name, value] of await t.values(await t.open(), [asked])) {
       same(name, asked, "name");
       check(/^[1-9]\d*$/.test(value), `${name}=${value}`);
@@ -40,11 +40,11 @@ for (const asked of ["FCGI_MAX_CONNS", "FCGI_MAX_REQS"]) {
   });
 }
 
-must("only-names-asked-answered", "only names that were asked for are answered", async (t) => {
+must("only-names-asked-answered", "the result has only names that were asked for", async (t) => {
   const values = await t.values(await t.open(), ["FCGI_MAX_REQS"]);
   check(
     values.every(([name]) => name === "FCGI_MAX_REQS"),
-    `answered ${named(values)}`,
+    `got ${named(values)}`,
   );
 });
 
@@ -52,7 +52,7 @@ must("unknown-name-left-out", "an unknown name is left out of the response", asy
   same(await t.values(await t.open(), ["FCGI_NO_SUCH_NAME"]), [], "values");
 });
 
-must("known-name-among-unknown", "a known name among unknown ones is answered", async (t) => {
+must("known-name-among-unknown", "a known name among unknown ones is in the result", async (t) => {
   const alone = await t.values(await t.open(), ["FCGI_MPXS_CONNS"]);
   const link = await t.open();
   same(await t.values(link, ["X", "FCGI_MPXS_CONNS", "", "fcgi_mpxs_conns"]), alone, "values");
@@ -62,11 +62,11 @@ must("names-like-properties-objects", "names like properties of objects are left
   same(await t.values(await t.open(), ["__proto__", "constructor", "toString"]), [], "values");
 });
 
-must("query-without-names-gets", "a query without names gets an empty answer", async (t) => {
+must("query-without-names-gets", "a query without names gets an empty result", async (t) => {
   same(await t.values(await t.open(), []), [], "values");
 });
 
-should("name-asked-twice-answered", "a name asked for twice is answered once", async (t) => {
+should("name-asked-twice-answered", "a name asked for twice is in the result once", async (t) => {
   const alone = await t.values(await t.open(), ["FCGI_MPXS_CONNS"]);
   const link = await t.open();
   same(await t.values(link, ["FCGI_MPXS_CONNS", "FCGI_MPXS_CONNS"]), alone, "values");
@@ -80,28 +80,32 @@ must("values-query-ignored", "values in the query are ignored", async (t) => {
   same(await t.nextValues(link), plain, "values");
 });
 
-must("query-4000-unknown-names", "a query with 4,000 unknown names is answered", async (t) => {
+must("query-4000-unknown-names", "a query with 4,000 unknown names gets its result", async (t) => {
   const plain = await t.values(await t.open(), ["FCGI_MPXS_CONNS"]);
   const link = await t.open();
   const names = Array.from({ length: 4000 }, (_, n) => `UNKNOWN_${n}`);
   same(await t.values(link, [...names, "FCGI_MPXS_CONNS"]), plain, "values");
 });
 
-must("query-names-lengths-four", "a query whose names have lengths of four bytes is answered", async (t) => {
-  const plain = await t.values(await t.open(), ["FCGI_MPXS_CONNS"]);
-  const link = await t.open();
-  const long = { longName: true, longValue: true };
-  link.send(wire.record(wire.GET_VALUES, 0, wire.pair("FCGI_MPXS_CONNS", "", long)));
-  same(await t.nextValues(link), plain, "values");
-});
+must(
+  "query-names-lengths-four",
+  "a query whose names have lengths of four bytes gets its result",
+  async (t) => {
+    const plain = await t.values(await t.open(), ["FCGI_MPXS_CONNS"]);
+    const link = await t.open();
+    const long = { longName: true, longValue: true };
+    link.send(wire.record(wire.GET_VALUES, 0, wire.pair("FCGI_MPXS_CONNS", "", long)));
+    same(await t.nextValues(link), plain, "values");
+  },
+);
 
-must("query-255-bytes-padding", "a query with 255 bytes of padding is answered", async (t) => {
+must("query-255-bytes-padding", "a query with 255 bytes of padding gets its result", async (t) => {
   const link = await t.open();
   link.send(wire.record(wire.GET_VALUES, 0, wire.pair("FCGI_MPXS_CONNS", ""), { padding: 255 }));
   await t.nextValues(link);
 });
 
-must("query-arrives-byte-byte", "a query that arrives byte by byte is answered", async (t) => {
+must("query-arrives-byte-byte", "a query that arrives byte by byte gets its result", async (t) => {
   const link = await t.open();
   await link.sendApart(...Array.from(ask(...NAMES), (byte) => Buffer.of(byte)));
   await t.nextValues(link);
@@ -109,7 +113,7 @@ must("query-arrives-byte-byte", "a query that arrives byte by byte is answered",
 
 must(
   "query-answered-after-request",
-  "a query is answered after a request, on a kept connection",
+  "a query gets its result after a request, on a kept connection",
   async (t) => {
     const link = await t.open();
     await t.servesOn(link, 1, "first");
@@ -136,7 +140,7 @@ must("two-queries-get-two", "two queries get two responses", async (t) => {
   await t.servesOn(link, 1, "fence");
   const results = link.records.filter((r) => r.type === wire.GET_VALUES_RESULT).map((r) => String(r.content));
   const some = results.filter((content) => content !== "");
-  check(results.length >= 2 && (some.length === 0 || some.length === 2), `${results.length} answers`);
+  check(results.length >= 2 && (some.length === 0 || some.length === 2), `${results.length} results`);
 });
 
 /** Sends a query where `before` of a request is sent, waits for its response, then sends the rest. */
@@ -152,25 +156,25 @@ async function amid(t: Bench, cut: (request: Buffer, link: Link) => number): Pro
 
 must(
   "query-between-BEGIN_REQUEST-PARAMS",
-  "a query between BEGIN_REQUEST and PARAMS is answered at once",
+  "a query between BEGIN_REQUEST and PARAMS gets its result at once",
   (t) => amid(t, () => 16),
 );
 
-must("query-between-PARAMS-end", "a query between PARAMS and their end is answered at once", (t) =>
+must("query-between-PARAMS-end", "a query between PARAMS and their end gets its result at once", (t) =>
   amid(t, (request) => request.length - 8 - 12 - 8),
 );
 
-must("query-between-PARAMS-STDIN", "a query between PARAMS and STDIN is answered at once", (t) =>
+must("query-between-PARAMS-STDIN", "a query between PARAMS and STDIN gets its result at once", (t) =>
   amid(t, (request) => request.length - 8 - 12),
 );
 
-must("query-between-STDIN-end", "a query between STDIN and its end is answered at once", (t) =>
+must("query-between-STDIN-end", "a query between STDIN and its end gets its result at once", (t) =>
   amid(t, (request) => request.length - 8),
 );
 
 must(
   "query-while-application-works",
-  "a query while the application works is answered at once",
+  "a query while the application works gets its result at once",
   async (t) => {
     const link = await t.open();
     link.send(t.request(1, "/never"), ask(...NAMES));
@@ -178,12 +182,16 @@ must(
   },
 );
 
-must("query-midst-answer-answered", "a query in the midst of a response is answered at once", async (t) => {
-  const link = await t.open();
-  link.send(t.request(1, "/stream"));
-  await link.output(1, "first");
-  await t.values(link, NAMES);
-});
+must(
+  "query-midst-answer-answered",
+  "a query in the midst of a response gets its result at once",
+  async (t) => {
+    const link = await t.open();
+    link.send(t.request(1, "/stream"));
+    await link.output(1, "first");
+    await t.values(link, NAMES);
+  },
+);
 
 must("query-not-get-between", "a query does not get between the bytes of a response", async (t) => {
   const link = await t.open();
@@ -192,7 +200,7 @@ must("query-not-get-between", "a query does not get between the bytes of a respo
   await t.nextValues(link);
 });
 
-should("query-answered-exactly-record", "a query is answered with exactly one record", async (t) => {
+should("query-answered-exactly-record", "a query gets exactly one record", async (t) => {
   const link = await t.open();
   await t.values(link, NAMES);
   await t.servesOn(link, 1, "fence");
@@ -217,7 +225,7 @@ should(
 
 should(
   "query-alone-end-answered",
-  "a query alone, then the end: it is answered, and the connection ends",
+  "a query alone, then the end: it gets its result, and the connection ends",
   async (t) => {
     const link = await t.open();
     link.send(ask(...NAMES));
@@ -237,23 +245,19 @@ async function nextUnknown(link: Link): Promise<wire.Received> {
 }
 
 for (const type of [0, 12, 100, 255]) {
-  unknownType.must(
-    `type-${type}`,
-    `a management record of type ${type} is answered with UNKNOWN_TYPE`,
-    async (t) => {
-      const link = await t.open();
-      link.send(wire.record(type, 0));
-      const { id, content } = await nextUnknown(link);
-      same([id, content.length, content[0]], [0, 8, type], "id, length and type of the response");
-    },
-  );
+  unknownType.must(`type-${type}`, `a management record of type ${type} gets UNKNOWN_TYPE`, async (t) => {
+    const link = await t.open();
+    link.send(wire.record(type, 0));
+    const { id, content } = await nextUnknown(link);
+    same([id, content.length, content[0]], [0, 8, type], "id, length and type of the response");
+  });
 }
 
-unknownType.must("types-12-to-255", "each type from 12 to 255 is answered, in order", async (t) => {
+unknownType.must("types-12-to-255", "each type from 12 to 255 gets UNKNOWN_TYPE, in order", async (t) => {
   const link = await t.open();
   const types = Array.from({ length: 244 }, (_, n) => n + 12);
   link.send(...types.map((type) => wire.record(type, 0)));
-  for (const type of types) same((await nextUnknown(link)).content[0], type, "type answered");
+  for (const type of types) same((await nextUnknown(link)).content[0], type, "type in UNKNOWN_TYPE");
 });
 
 unknownType.must(
@@ -262,7 +266,7 @@ unknownType.must(
   async (t) => {
     const link = await t.open();
     link.send(wire.record(99, 0, Buffer.alloc(65535, 1), { padding: 255, paddingByte: 1 }));
-    same((await nextUnknown(link)).content[0], 99, "type answered");
+    same((await nextUnknown(link)).content[0], 99, "type in UNKNOWN_TYPE");
     await t.servesOn(link, 1, "after");
   },
 );
@@ -278,7 +282,7 @@ unknownType.must(
   },
 );
 
-unknownType.must("within-request", "it is answered in the midst of a request, which goes on", async (t) => {
+unknownType.must("within-request", "it comes in the midst of a request, which goes on", async (t) => {
   const link = await t.open();
   const request = t.tokenRequest(1, "amid", { body: "body" });
   link.send(
@@ -290,21 +294,17 @@ unknownType.must("within-request", "it is answered in the midst of a request, wh
   same(
     [(await nextUnknown(link)).content[0], (await nextUnknown(link)).content[0]],
     [12, 13],
-    "types answered",
+    "types in UNKNOWN_TYPE",
   );
   link.send(request.subarray(-8));
   t.served(await link.response(1), "amid");
 });
 
-unknownType.must(
-  "answered-while-application-works",
-  "it is answered while the application works",
-  async (t) => {
-    const link = await t.open();
-    link.send(t.request(1, "/never"), wire.record(200, 0));
-    same((await nextUnknown(link)).content[0], 200, "type answered");
-  },
-);
+unknownType.must("answered-while-application-works", "it comes while the application works", async (t) => {
+  const link = await t.open();
+  link.send(t.request(1, "/never"), wire.record(200, 0));
+  same((await nextUnknown(link)).content[0], 200, "type in UNKNOWN_TYPE");
+});
 
 unknownType.should(
   "reserved-bytes-UNKNOWN_TYPE-zero",

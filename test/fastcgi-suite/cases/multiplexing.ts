@@ -1,7 +1,7 @@
 import * as wire from "../../support/wire.ts";
 import { type Case, check, type Section, same, section } from "../suite.ts";
 
-/** The empty PARAMS and the empty STDIN record: held back, they keep a request from being answered. */
+/** The empty PARAMS and the empty STDIN record: while they are held back, a request gets no response. */
 const ENDS = 16;
 
 export const multiplexing: Section = section("3.3-mpx", "Multiplexing, where FCGI_MPXS_CONNS is 1");
@@ -51,7 +51,7 @@ must("stdin-interleaves", "requests whose STDIN interleaves are told apart", asy
   }
 });
 
-must("later-request-first", "a later request that is complete earlier is answered first", async (t) => {
+must("later-request-first", "a later request that is complete earlier gets its response first", async (t) => {
   const link = await t.open();
   const first = t.tokenRequest(1, "first");
   link.send(first.subarray(0, -ENDS), t.tokenRequest(2, "second"));
@@ -60,7 +60,7 @@ must("later-request-first", "a later request that is complete earlier is answere
   t.served(await link.response(1), "first");
 });
 
-must("100-requests", "100 requests at once are all answered, each under its id", async (t) => {
+must("100-requests", "100 requests at once all get responses, each under its id", async (t) => {
   const max = Number((await t.value("FCGI_MAX_REQS")) ?? 100);
   const link = await t.open();
   const ids = Array.from({ length: Math.min(100, max) }, (_, n) => n + 1);
@@ -68,7 +68,7 @@ must("100-requests", "100 requests at once are all answered, each under its id",
   for (const id of ids) t.served(await link.response(id), `token${id}`);
 });
 
-must("100-requests-begun-before", "100 requests begun before any goes on are all answered", async (t) => {
+must("100-requests-begun-before", "100 requests begun before any goes on all get responses", async (t) => {
   const max = Number((await t.value("FCGI_MAX_REQS")) ?? 100);
   const link = await t.open();
   const ids = Array.from({ length: Math.min(100, max) }, (_, n) => 100 - n);
@@ -85,11 +85,15 @@ must("ids-far-apart", "ids far apart live side by side", async (t) => {
   for (const id of ids) t.served(await link.response(id), `token${id}`);
 });
 
-must("request-without-response", "a request that is never answered does not hold up others", async (t) => {
-  const link = await t.open();
-  link.send(t.request(1, "/never"));
-  for (let n = 2; n < 12; n++) await t.servesOn(link, n, `n${n}`);
-});
+must(
+  "request-without-response",
+  "a request that never gets a response does not hold up others",
+  async (t) => {
+    const link = await t.open();
+    link.send(t.request(1, "/never"));
+    for (let n = 2; n < 12; n++) await t.servesOn(link, n, `n${n}`);
+  },
+);
 
 must("body-without-end", "a request whose body never ends does not hold up others", async (t) => {
   const link = await t.open();
@@ -175,7 +179,7 @@ should("without-keep-conn", "a request without KEEP_CONN does not cut off its ne
   const link = await t.open();
   link.send(t.request(1, "/ticks?token=slow"), t.tokenRequest(2, "closes", { flags: 0 }));
   t.served(await link.response(2), "closes");
-  same((await link.response(1)).text, "tick slow\n".repeat(20), "answer of the neighbour");
+  same((await link.response(1)).text, "tick slow\n".repeat(20), "response of the neighbour");
 });
 
 must("mixed-keep-conn", "KEEP_CONN of one request is not that of another", async (t) => {
@@ -201,7 +205,7 @@ must(
   },
 );
 
-should("500-requests", "500 requests at once over ten connections are all answered", async (t) => {
+should("500-requests", "500 requests at once over ten connections all get responses", async (t) => {
   const max = Number((await t.value("FCGI_MAX_REQS")) ?? 500);
   const ids = Array.from({ length: Math.floor(Math.min(500, max) / 10) }, (_, n) => n + 1);
   const links = [];

@@ -35,7 +35,7 @@ async function refused(t: Bench, extra: Uint8Array): Promise<void> {
   const response = await link.response(1);
   check(
     response.status >= 400 || response.appStatus !== 0 || response.protocolStatus !== 0,
-    `answered ${response.status} as if nothing were wrong`,
+    `got status ${response.status} as if nothing were wrong`,
   );
 }
 
@@ -275,7 +275,7 @@ should("16-mib-params-refused", "16 MiB of params are refused, or end the connec
   await link.until("a refusal", () => link.isClosed || link.hasEnded(1));
   if (link.hasEnded(1)) {
     const response = await link.response(1);
-    check(response.status >= 400 || response.protocolStatus !== 0, `answered ${response.status}`);
+    check(response.status >= 400 || response.protocolStatus !== 0, `got status ${response.status}`);
   }
   t.bounded(before);
 });
@@ -287,7 +287,7 @@ should("100000-pairs-refused-end", "100,000 pairs are refused, or end the connec
   await link.until("a refusal", () => link.isClosed || link.hasEnded(1));
   if (link.hasEnded(1)) {
     const response = await link.response(1);
-    check(response.status >= 400 || response.protocolStatus !== 0, `answered ${response.status}`);
+    check(response.status >= 400 || response.protocolStatus !== 0, `got status ${response.status}`);
   }
   t.bounded(before);
 });

@@ -5,19 +5,19 @@ import { type Bench, check, hex, type Section, same, section } from "../suite.ts
 export const records: Section = section("3.3", "Records and request ids");
 const { must, should } = records;
 
-must("one-write", "a whole request in one write is answered", async (t) => {
+must("one-write", "a whole request in one write gets a response", async (t) => {
   const link = await t.open();
   await t.servesOn(link, 1, "whole");
 });
 
-must("byte-by-byte", "a request is answered when it arrives byte by byte", async (t) => {
+must("byte-by-byte", "a request gets a response when it arrives byte by byte", async (t) => {
   const link = await t.open();
   const request = t.tokenRequest(1, "bytes");
   await link.sendApart(...Array.from(request, (byte) => Buffer.of(byte)));
   t.served(await link.response(1), "bytes");
 });
 
-must("cut-in-two", "a request is answered when it is cut in two at any byte", async (t) => {
+must("cut-in-two", "a request gets a response when it is cut in two at any byte", async (t) => {
   const [link, other] = [await t.open(), await t.open()];
   const request = t.tokenRequest(1, "cut", { body: "body" });
   for (let at = 1; at < request.length; at++) {
@@ -31,7 +31,7 @@ must("cut-in-two", "a request is answered when it is cut in two at any byte", as
 
 must(
   "record-by-record",
-  "a request whose records each come in a write of their own is answered",
+  "a request whose records each come in a write of their own gets a response",
   async (t) => {
     const link = await t.open();
     const list = wire.pairs([...t.params("/params"), ["CONF_TOKEN", "apart"]]);
@@ -142,7 +142,7 @@ for (const version of [0, 2, 255]) {
       request[0] = version;
       link.send(request);
       await settled(t, link);
-      check(!link.hasEnded(1) && link.begun(1).records.length === 0, "the request was answered");
+      check(!link.hasEnded(1) && link.begun(1).records.length === 0, "the request got a response");
     },
   );
 }
@@ -163,7 +163,7 @@ should(
     request[0] = 9;
     link.send(request);
     await link.closed();
-    check(!link.hasEnded(2), "the request of version 9 was answered");
+    check(!link.hasEnded(2), "the request of version 9 got a response");
   },
 );
 
@@ -217,7 +217,7 @@ should(
 );
 
 for (const id of [1, 255, 256, 65535]) {
-  must(`id-${id}`, `a request with id ${id} is answered under it`, async (t) => {
+  must(`id-${id}`, `a request with id ${id} gets its response under it`, async (t) => {
     await t.servesOn(await t.open(), id, `id${id}`);
   });
 }
@@ -331,7 +331,7 @@ must("records-of-one-byte", "1,000 records of one byte each are one body", async
   same((await link.response(1)).text.split(" ")[0], "1000", "length of the body that arrived");
 });
 
-must("long-response", "answers over 65,535 bytes come in several records", async (t) => {
+must("long-response", "responses over 65,535 bytes come in several records", async (t) => {
   const response = await t.get("/large?bytes=300000");
   same(response.body.length, 300000, "length of the response");
 });
@@ -345,20 +345,20 @@ function nothingElse(link: Link): void {
 
 must(
   "two-requests-in-one-write",
-  "two requests in one write, one after the other, are both answered",
+  "two requests in one write, one after the other, both get responses",
   async (t: Bench) => {
     const link = await t.open();
     link.send(t.tokenRequest(1, "one"), t.tokenRequest(2, "two"));
     const [one, two] = [await link.response(1), await link.response(2)];
-    check(one.text.includes(hex("one")), "answer of request 1");
+    check(one.text.includes(hex("one")), "response of request 1");
     // FastCGI 1.0, 5.5: an application that takes one request at a time may refuse the second.
-    check(two.protocolStatus === 1 || two.text.includes(hex("two")), "answer of request 2");
+    check(two.protocolStatus === 1 || two.text.includes(hex("two")), "response of request 2");
   },
 );
 
 must(
   "random-cuts",
-  "records of all kinds in one stream, cut in two at any byte, are answered alike",
+  "records of all kinds in one stream, cut in two at any byte, get the same responses",
   async (t) => {
     const [link, other] = [await t.open(), await t.open()];
     const request = t.tokenRequest(3, "kinds", { body: "body" });
@@ -375,7 +375,7 @@ must(
       await t.servesOn(other, 1, "between");
       link.send(stream.subarray(at));
       t.served(await link.response(3), "kinds");
-      // The application may answer before it has read the body, among which a query stands.
+      // The application may respond before it has read the body, among which a query stands.
       await link.until("all responses", () =>
         link.records.some(({ type }) => type === wire.GET_VALUES_RESULT),
       );
@@ -387,7 +387,7 @@ must(
   },
 );
 
-/** Waits until all that was sent is dealt with: two more requests are answered, or the connection is closed. */
+/** Waits until all that was sent is dealt with: two more requests have their responses, or the connection is closed. */
 async function settled(t: Bench, link: Link): Promise<void> {
   for (const id of [100, 101]) {
     link.send(t.tokenRequest(id, "settled"));

@@ -23,7 +23,7 @@ for (const length of [0, 1, 7, 9, 16]) {
       const body = Buffer.concat([Buffer.of(0, 1, 1, 0, 0, 0, 0, 0), Buffer.alloc(8)]).subarray(0, length);
       link.send(wire.record(wire.BEGIN_REQUEST, 1, body), t.tokenRequest(1, "length").subarray(16));
       await link.closed();
-      check(!link.hasEnded(1), "the request was answered");
+      check(!link.hasEnded(1), "the request got a response");
     },
   );
 }
@@ -76,7 +76,7 @@ begin.must("no-early-response", "no response begins before the params are comple
   link.send(t.head(1, "/params").subarray(0, -8));
   await t.serves();
   await t.serves();
-  same(link.received, 0, "bytes answered");
+  same(link.received, 0, "bytes received");
   link.send(wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
   same((await link.response(1)).status, 200, "status");
 });
@@ -101,7 +101,7 @@ params.should(
     const link = await t.open();
     link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));
     const response = await link.response(1);
-    check(response.status >= 400 || response.appStatus !== 0, `answered ${response.status}`);
+    check(response.status >= 400 || response.appStatus !== 0, `got status ${response.status}`);
   },
 );
 
@@ -246,7 +246,7 @@ end.must("params-body-refused-request", "params and body of a refused request ar
   link.send(t.request(1, "/params", { role: 99, body: "body" }));
   same((await link.response(1)).protocolStatus, 3, "protocolStatus");
   await t.servesOn(link, 2, "fence");
-  check(!link.hasEnded(1) && link.begun(1).records.length === 0, "a refused request was answered");
+  check(!link.hasEnded(1) && link.begun(1).records.length === 0, "a refused request got a response");
 });
 
 end.should(
@@ -266,7 +266,7 @@ end.should("failure-message-hidden", "the response to a failure does not show it
 
 end.should(
   "application-fails-mid-answer-not",
-  "an application that fails in mid-answer does not make it look complete",
+  "an application that fails in mid-response does not make it look complete",
   async (t) => {
     const link = await t.open();
     link.send(t.request(1, "/throw-late"));
@@ -280,7 +280,7 @@ export const authorizer: Section = section("6.3", "Authorizer");
 
 authorizer.must(
   "role-refused-UNKNOWN_ROLE-answered",
-  "the role is refused with UNKNOWN_ROLE, or answered with a status",
+  "the role is refused with UNKNOWN_ROLE, or the response has a status",
   async (t) => {
     const link = await t.open();
     link.send(t.request(1, "/params", { role: 2 }));
@@ -300,7 +300,7 @@ export const filter: Section = section("6.4", "Filter");
 
 filter.must(
   "role-refused-UNKNOWN_ROLE-answered",
-  "the role is refused with UNKNOWN_ROLE, or answered",
+  "the role is refused with UNKNOWN_ROLE, or the request gets a response",
   async (t) => {
     const link = await t.open();
     link.send(

@@ -7,19 +7,19 @@ const { must, should } = response;
 const HOP_BY_HOP = ["connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer"];
 
 must("cgi-head", "the response begins with a CGI head, not with an HTTP status line", async (t) => {
-  const answer = await t.get("/params");
-  check(answer.head !== "", "no blank line after the head");
-  check(!answer.stdout.toString("latin1").startsWith("HTTP/"), "HTTP status line");
+  const res = await t.get("/params");
+  check(res.head !== "", "no blank line after the head");
+  check(!res.stdout.toString("latin1").startsWith("HTTP/"), "HTTP status line");
 });
 
 must(
   "head-content-type-location-status",
   "the head has a Content-Type, Location or Status field",
   async (t) => {
-    const answer = await t.get("/params");
+    const res = await t.get("/params");
     check(
-      ["content-type", "location", "status"].some((name) => answer.field(name).length > 0),
-      answer.head,
+      ["content-type", "location", "status"].some((name) => res.field(name).length > 0),
+      res.head,
     );
   },
 );
@@ -59,14 +59,14 @@ should(
   "hop-by-hop-fields-application-dropped",
   "hop-by-hop fields of the application are dropped",
   async (t) => {
-    const answer = await t.get("/hop");
-    const names = answer.fields.map(([name]) => name);
+    const res = await t.get("/hop");
+    const names = res.fields.map(([name]) => name);
     same(
       names.filter((name) => HOP_BY_HOP.includes(name)),
       [],
       "hop-by-hop fields",
     );
-    same(answer.text, "hop", "the body");
+    same(res.text, "hop", "the body");
   },
 );
 
@@ -74,30 +74,30 @@ should(
   "application-sets-transfer-encoding-gets",
   "an application that sets Transfer-Encoding gets no chunk framing into its body",
   async (t) => {
-    const answer = await t.get("/chunked");
-    same([answer.text, answer.field("transfer-encoding")], ["onetwo", []], "body and Transfer-Encoding");
+    const res = await t.get("/chunked");
+    same([res.text, res.field("transfer-encoding")], ["onetwo", []], "body and Transfer-Encoding");
   },
 );
 
 must("head", "a response to HEAD has no body", async (t) => {
-  const answer = await t.get("/large?bytes=1000", { method: "HEAD" });
-  same([answer.status, answer.body.length], [200, 0], "status, length of the body");
+  const res = await t.get("/large?bytes=1000", { method: "HEAD" });
+  same([res.status, res.body.length], [200, 0], "status, length of the body");
 });
 
 for (const code of [204, 304]) {
   should(`no-body-${code}`, `a response ${code} has no body, whatever the application writes`, async (t) => {
-    const answer = await t.get(`/status?code=${code}`);
-    same([answer.status, answer.text], [code, ""], "status, body");
+    const res = await t.get(`/status?code=${code}`);
+    same([res.status, res.text], [code, ""], "status, body");
   });
 
   should(`no-body-fields-${code}`, `a response ${code} says nothing of a body`, async (t) => {
-    const answer = await t.get(`/status?code=${code}`);
+    const res = await t.get(`/status?code=${code}`);
     same(
-      [answer.status, answer.field("content-length").filter((v) => v !== "0")],
+      [res.status, res.field("content-length").filter((v) => v !== "0")],
       [code, []],
       "status, Content-Length",
     );
-    check(answer.field("transfer-encoding").length === 0, "Transfer-Encoding");
+    check(res.field("transfer-encoding").length === 0, "Transfer-Encoding");
   });
 }
 
@@ -106,9 +106,9 @@ must("two-set-cookie-fields-stay", "two Set-Cookie fields stay two", async (t) =
 });
 
 must("injection", "CR LF in a value does not become another field", async (t) => {
-  const answer = await t.get("/crlf");
-  same(answer.field("injected"), [], "injected field");
-  same(answer.status, 200, "status");
+  const res = await t.get("/crlf");
+  same(res.field("injected"), [], "injected field");
+  same(res.status, 200, "status");
 });
 
 must("content-type-application", "Content-Type is that of the application", async (t) => {
@@ -119,12 +119,8 @@ must(
   "content-length-application-sent-kept",
   "Content-Length of the application is sent, and kept",
   async (t) => {
-    const answer = await t.get("/length?declared=10&sent=10");
-    same(
-      [answer.field("content-length"), answer.body.length],
-      [["10"], 10],
-      "Content-Length, length of the body",
-    );
+    const res = await t.get("/length?declared=10&sent=10");
+    same([res.field("content-length"), res.body.length], [["10"], 10], "Content-Length, length of the body");
   },
 );
 
@@ -132,8 +128,8 @@ should("too-long", "no byte beyond Content-Length is sent", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/length?declared=5&sent=10"));
   await link.until("the end", () => link.isClosed || link.hasEnded(1));
-  const answer = link.hasEnded(1) ? await link.response(1) : link.begun(1);
-  check(answer.body.length <= 5, `body of ${answer.body.length} bytes`);
+  const res = link.hasEnded(1) ? await link.response(1) : link.begun(1);
+  check(res.body.length <= 5, `body of ${res.body.length} bytes`);
 });
 
 should("too-short", "fewer bytes than Content-Length do not look complete", async (t) => {
@@ -144,20 +140,20 @@ should("too-short", "fewer bytes than Content-Length do not look complete", asyn
 });
 
 must("informational-responses-1xx-not", "informational responses (1xx) are not sent", async (t) => {
-  const answer = await t.get("/informational");
-  same([answer.status, answer.text], [200, "informed"], "status, body");
+  const res = await t.get("/informational");
+  same([res.status, res.text], [200, "informed"], "status, body");
 });
 
 should("expect-100-continue-triggers-nothing", "Expect: 100-continue triggers nothing", async (t) => {
-  const answer = await t.get("/stdin", { body: "body", params: [["HTTP_EXPECT", "100-continue"]] });
-  same([answer.status, answer.text.split(" ")[0]], [200, "4"], "status, length of the body");
+  const res = await t.get("/stdin", { body: "body", params: [["HTTP_EXPECT", "100-continue"]] });
+  same([res.status, res.text.split(" ")[0]], [200, "4"], "status, length of the body");
 });
 
 should("head-in-one-record", "the head comes in one STDOUT record", async (t) => {
   const link = await t.open();
   link.send(t.request(1, "/cookies"));
-  const answer = await link.response(1);
-  const first = answer.records.find((r) => r.type === wire.STDOUT)!;
+  const res = await link.response(1);
+  const first = res.records.find((r) => r.type === wire.STDOUT)!;
   check(first.content.includes("\r\n\r\n") || first.content.includes("\n\n"), "a head in several records");
 });
 
@@ -168,6 +164,6 @@ should("streamed", "streamed output arrives before the application ends", async 
 });
 
 should("http-1.0", "a response over HTTP/1.0 has no chunk framing either", async (t) => {
-  const answer = await t.get("/large?bytes=1000", { params: [["SERVER_PROTOCOL", "HTTP/1.0"]] });
-  same(answer.body.length, 1000, "length of the body");
+  const res = await t.get("/large?bytes=1000", { params: [["SERVER_PROTOCOL", "HTTP/1.0"]] });
+  same(res.body.length, 1000, "length of the body");
 });

@@ -75,7 +75,7 @@ for (const [key, what, text] of [
     const link = await t.open();
     link.send(Buffer.from(text));
     await link.closed().catch((error: Error) => {
-      // HTTP may be answered with an HTTP error response.
+      // HTTP may get an HTTP error response.
       if (
         !Buffer.from(link.garbage ?? "", "hex")
           .toString("latin1")
@@ -102,7 +102,7 @@ for (const [key, what, bytes] of [
       const link = await t.open();
       link.send(bytes);
       await link.closed();
-      same(link.received, 0, "bytes answered");
+      same(link.received, 0, "bytes received");
       await t.serves();
     },
   );
@@ -320,7 +320,7 @@ should(
 
 should(
   "half-record-end-request",
-  "half a record, then the end: the request before it is still answered",
+  "half a record, then the end: the request before it still gets its response",
   async (t) => {
     const link = await t.open();
     link.send(t.request(1, "/ticks?token=whole"), wire.begin(2, 1).subarray(0, 11));
@@ -335,7 +335,7 @@ must("slow-output-request-leaves", "slow output of one request leaves others ser
   await link.output(1, "tick slow");
   await t.serves();
   check(!link.hasEnded(1), "the slow request ended before another one was served");
-  same((await link.response(1)).text, "tick slow\n".repeat(20), "the slow answer");
+  same((await link.response(1)).text, "tick slow\n".repeat(20), "the slow response");
 });
 
 should(
@@ -380,7 +380,7 @@ should(
 
 should(
   "2000-answers-connection-nobody",
-  "2,000 answers on one connection that nobody reads leave others served, and memory bounded",
+  "2,000 responses on one connection that nobody reads leave others served, and memory bounded",
   async (t) => {
     const before = t.memory();
     const link = await t.open();

@@ -6,7 +6,7 @@ import { type Bench, check, type Section, same, section } from "../suite.ts";
 export const streams: Section = section("5.3", "FCGI_STDIN, DATA, STDOUT, STDERR");
 const { must, should } = streams;
 
-/** What /stdin answers for a body. */
+/** What /stdin responds with for a body. */
 function digest(body: Uint8Array): string {
   return `${body.length} ${createHash("sha256").update(body).digest("hex")}`;
 }
@@ -119,7 +119,7 @@ for (const [key, length] of [
 
 should(
   "body-not-read",
-  "an application may answer without reading the body, and the connection goes on",
+  "an application may respond without reading the body, and the connection goes on",
   async (t) => {
     const link = await t.open();
     same((await t.ask(link, 1, "/unread", { body: bytes(300000) })).text, "unread", "the response");
@@ -127,7 +127,7 @@ should(
   },
 );
 
-should("response-before-body", "an application may answer before the body has come", async (t) => {
+should("response-before-body", "an application may respond before the body has come", async (t) => {
   const link = await t.open();
   link.send(t.head(1, "/unread", { body: "body" }), wire.record(wire.STDIN, 1, "b"));
   same((await link.response(1)).text, "unread", "the response");
