@@ -44,18 +44,18 @@ const get = (uri: string) => ({
   REMOTE_ADDR: "192.0.2.1",
 });
 
-test("examples/cgi-function.ts answers over FastCGI and over HTTP", async (t) => {
+test("examples/cgi-function.ts responds over FastCGI and over HTTP", async (t) => {
   const { client } = await start(t, "cgi-function");
   const params = { ...get("/?a=1"), REQUEST_METHOD: "POST", CONTENT_LENGTH: "4" };
-  const answer = await read(await client.request(params, { body: "body" }));
-  assert.equal(answer.body, "body ; a=1\r\n");
-  assert.match(answer.stderr, /error log/);
+  const response = await read(await client.request(params, { body: "body" }));
+  assert.equal(response.body, "body ; a=1\r\n");
+  assert.match(response.stderr, /error log/);
   const { port } = await start(t, "cgi-function", "HTTP");
-  const response = await fetch(`http://127.0.0.1:${port}/?b=2`, { method: "POST", body: "http" });
-  assert.equal(await response.text(), "http ; b=2\r\n");
+  const res = await fetch(`http://127.0.0.1:${port}/?b=2`, { method: "POST", body: "http" });
+  assert.equal(await res.text(), "http ; b=2\r\n");
 });
 
-test("examples/raw-handler.ts answers in each of its ways", async (t) => {
+test("examples/raw-handler.ts responds in each of its ways", async (t) => {
   const { client } = await start(t, "raw-handler");
   for (const [uri, status, body] of [
     ["/class", 200, /^Hello, 192.0.2.1\n$/],
@@ -64,9 +64,9 @@ test("examples/raw-handler.ts answers in each of its ways", async (t) => {
     ["/response", 202, /^a web Response$/],
     ["/params", 200, /"REQUEST_URI":"\/params"/],
   ] as const) {
-    const answer = await read(await client.request(get(uri)));
-    assert.equal(answer.status, status);
-    assert.match(answer.body, body);
+    const response = await read(await client.request(get(uri)));
+    assert.equal(response.status, status);
+    assert.match(response.body, body);
   }
 });
 
@@ -83,9 +83,9 @@ test("examples/authorizer.ts lets Ada pass", async (t) => {
 test("examples/filter.ts filters", async (t) => {
   const { client } = await start(t, "filter");
   const params = { ...get("/"), FCGI_DATA_LAST_MOD: "1700000000", FCGI_DATA_LENGTH: "4" };
-  const answer = await read(await client.request(params, { role: "filter", data: "file" }));
-  assert.equal(answer.body, "FILE");
-  assert.equal(answer.headers["last-modified"], "Tue, 14 Nov 2023 22:13:20 GMT");
+  const response = await read(await client.request(params, { role: "filter", data: "file" }));
+  assert.equal(response.body, "FILE");
+  assert.equal(response.headers["last-modified"], "Tue, 14 Nov 2023 22:13:20 GMT");
 });
 
 test("examples/mount.ts sees the URL without its prefix", async (t) => {
@@ -110,7 +110,7 @@ test("examples/client-certificate.ts asks for a certificate", async (t) => {
 const runCGI = (env: Record<string, string>, body = "") =>
   runCGIProgram([`${folder}/plain-cgi.ts`], env, body);
 
-test("examples/plain-cgi.ts answers one request on stdin and stdout, and exits", async () => {
+test("examples/plain-cgi.ts responds to one request on stdin and stdout, and exits", async () => {
   const page = await runCGI(get("/cgi-bin/app"));
   assert.match(page.stdout, /^Status: 200 OK\r\n(.+\r\n)+\r\nHello from \/cgi-bin\/app$/);
   assert.equal(page.stderr, "a line in the error log\n");

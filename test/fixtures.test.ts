@@ -24,7 +24,7 @@ const holdsUTF8 = ({ params }: CapturedRequest): boolean =>
 /** Requests that end before their body does, by REMOTE_PORT. */
 const aborted: { method: string | undefined; remotePort: number | undefined; bodyLength: number }[] = [];
 
-/** Tells in a field of the response what it has seen: answers to HEAD have no body. */
+/** Tells in a field of the response what it has seen: responses to HEAD have no body. */
 async function tell(req: IncomingMessage, res: ServerResponse): Promise<void> {
   const { method, url, httpVersion, headers, socket } = req;
   const { remoteAddress, remotePort } = socket;
@@ -69,20 +69,20 @@ after(() => {
 
 async function check(fixture: Fixture, split: Split, index: number): Promise<void> {
   const what = `${fixture.name}, ${split}`;
-  const { answers: responses, values } = await replay(port, fixture, split, index);
+  const { responses, values } = await replay(port, fixture, split, index);
   if (fixture.bytes[1] === GET_VALUES) {
-    assert.equal(values.length, 1, `${what}: answers to FCGI_GET_VALUES`);
+    assert.equal(values.length, 1, `${what}: results of FCGI_GET_VALUES`);
     const names = readPairs(values[0]!)?.map(([name]) => name);
     assert.deepEqual(names, ["FCGI_MAX_REQS", "FCGI_MPXS_CONNS"], what);
   } else {
     assert.equal(values.length, 0, what);
   }
   if (truncated(fixture) || beginOnly.includes(fixture.name) || empty.includes(fixture.name)) {
-    const withAnswer = responses.filter(({ stdout }) => stdout.length > 0);
-    assert.deepEqual(withAnswer, [], `${what}: a response to half a request`);
+    const withOutput = responses.filter(({ stdout }) => stdout.length > 0);
+    assert.deepEqual(withOutput, [], `${what}: a response to half a request`);
     return;
   }
-  assert.equal(responses.length, fixture.requests.length, `${what}: answers`);
+  assert.equal(responses.length, fixture.requests.length, `${what}: responses`);
   const wanted = [...fixture.requests];
   for (const { id, stdout } of responses) {
     const place = wanted.findIndex(({ requestId }) => requestId === id);

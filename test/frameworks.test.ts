@@ -175,23 +175,23 @@ for (const [framework, start] of frameworks) {
       assert.equal(await (await get("/stream")).text(), "one,two,three");
     });
 
-    test("answers HEAD and 204 without a body", async () => {
+    test("responds to HEAD and with 204 without a body", async () => {
       assert.equal(await (await get("/page", { method: "HEAD" })).text(), "");
       assert.equal((await get("/no-content")).status, 204);
     });
 
-    test("answers 404, and with the status of an error", async () => {
+    test("responds with 404, and with the status of an error", async () => {
       assert.equal((await get("/missing")).status, 404);
       assert.equal((await get("/refuse")).status, 403);
       assert.equal((await get("/throw")).status, 500);
     });
 
-    test("answers 431 to header fields over maxHeaderSize, as with node:http", async () => {
+    test("responds with 431 to header fields over maxHeaderSize, as with node:http", async () => {
       const response = await get("/page", { headers: { "X-Long": "x".repeat(20_000) } });
       assert.equal(response.status, 431);
     });
 
-    test("answers 50 requests at a time", async () => {
+    test("responds to 50 requests at a time", async () => {
       const urls = Array.from({ length: 50 }, (_, index) => `/page/${index}`);
       const responses = await Promise.all(urls.map(async (url) => (await get(url)).json()));
       assert.deepEqual(

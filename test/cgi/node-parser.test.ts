@@ -33,16 +33,16 @@ async function startNode(t: TestContext, options: ServerOptions = {}): Promise<P
   return async (target, fields) => {
     seen = undefined;
     const socket = connect(port, "127.0.0.1");
-    let answer = "";
+    let response = "";
     socket.on("data", (chunk) => {
-      answer += chunk.toString("latin1");
+      response += chunk.toString("latin1");
     });
     socket.on("error", () => {}); // it may be reset while the rest of a long head is written
     const closed = new Promise((resolve) => socket.once("close", resolve));
     const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join("");
     socket.end(Buffer.from(`GET ${target} HTTP/1.1\r\n${lines}\r\n`, "latin1"));
     await closed;
-    return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]), req: seen };
+    return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(response)?.[1]), req: seen };
   };
 }
 

@@ -169,7 +169,7 @@ describe("readRequestHead: the request line", () => {
     test(`makes the URL of ${name}`, () => assert.equal(read(["REQUEST_METHOD", "GET"], ...params).url, url));
   }
 
-  test("tells the peer's address, and whether the browser's connection is encrypted", () => {
+  test("tells the client's address, and whether its connection is encrypted", () => {
     const head = readUsual(
       ["REMOTE_ADDR", "::1"],
       ["REMOTE_PORT", "9"],

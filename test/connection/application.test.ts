@@ -95,7 +95,7 @@ describe("ApplicationConnection turns records into calls", () => {
       ["begin 1 role 3", "request 1: ", "data 1: file", "data end 1"],
     ],
     [
-      "ABORT_REQUEST, before and after the params, after the answer, with content too (5.4)",
+      "ABORT_REQUEST, before and after the params, after the response, with content too (5.4)",
       [
         wire.begin(1),
         wire.record(wire.ABORT_REQUEST, 1),
@@ -107,7 +107,7 @@ describe("ApplicationConnection turns records into calls", () => {
       ["begin 1 role 1", "abort 1", "begin 2 role 1", "request 2: ", "abort 2", "let go 2"],
     ],
     [
-      "the rest of STDIN after the answer, then the id again",
+      "the rest of STDIN after the response, then the id again",
       [wire.begin(1), params(1, ""), stdin(1, "late"), stdin(1), wire.begin(1), params(1, "")],
       ["begin 1 role 1", "request 1: ", "stdin 1: late", "stdin end 1", "begin 1 role 1", "request 1: "],
       true,

@@ -16,7 +16,7 @@ function unended(id: number, url = "/", params: Record<string, string> = LONG): 
   return head(id, { url, method: "POST", params: Object.entries(params) });
 }
 
-describe("answered requests whose STDIN does not end", () => {
+describe("requests with a response whose STDIN does not end", () => {
   for (const [connections, requests] of [
     [1, 1500],
     [30, 50],
@@ -181,7 +181,7 @@ describe("requests that wait for the first byte of a body", () => {
     assert.equal((await link.response(1)).status, 200);
   });
 
-  test("are as many as maxRequests: the oldest is answered with 503", async (t) => {
+  test("are as many as maxRequests: the oldest gets 503", async (t) => {
     const { open } = await startServer(t, options, (_req, res) => void res.end("hello"));
     const [link, other] = [await open(), await open()];
     link.send(waiting(1), waiting(2));
@@ -194,7 +194,7 @@ describe("requests that wait for the first byte of a body", () => {
     }
   });
 
-  test("are answered with 503 where maxRequests are open when their body comes", async (t) => {
+  test("get 503 where maxRequests are open when their body comes", async (t) => {
     const { open } = await startServer(t, options, (req, res) => {
       if (req.url === "/waiting") res.end("hello");
     });

@@ -41,7 +41,7 @@ for (const [length, keepConn, software, isHeld] of [
   });
 }
 
-test("an upload to h2o that was answered early and is cut short aborts its request", async (t) => {
+test("an upload to h2o that got an early response and is cut short aborts its request", async (t) => {
   const { open, server } = await startServer(t, {}, (_req, res) => res.end("done"));
   const link = await open();
   const aborted = once(server, "request").then(([req]) => once(req, "aborted"));

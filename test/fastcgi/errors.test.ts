@@ -53,7 +53,7 @@ describe("bad bytes", () => {
     });
   }
 
-  test("malformed params are answered with 400 and told as ERR_FCGI_PROTOCOL; the connection goes on", async (t) => {
+  test("malformed params get 400 and are told as ERR_FCGI_PROTOCOL; the connection goes on", async (t) => {
     const { open, server } = await startServer(t, {}, hello);
     const link = await open();
     const codes: string[] = [];
@@ -73,7 +73,7 @@ describe("bad bytes", () => {
     assert.equal((await link.response(1)).status, 200);
   });
 
-  test("a method that node:http does not know is answered with 400", async (t) => {
+  test("a method that node:http does not know gets 400", async (t) => {
     const { open } = await startServer(t, {}, hello);
     const link = await open();
     for (const method of ["FOO", "get", "G T"]) {
@@ -82,7 +82,7 @@ describe("bad bytes", () => {
     }
   });
 
-  test("no REQUEST_METHOD is answered with 500 that names the line missing in nginx", async (t) => {
+  test("a request without REQUEST_METHOD gets 500 that names the line missing in nginx", async (t) => {
     const { open } = await startServer(t, {}, hello);
     const link = await open();
     link.send(wire.begin(1, 1), wire.record(wire.PARAMS, 1), wire.record(wire.STDIN, 1));

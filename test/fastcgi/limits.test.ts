@@ -14,7 +14,7 @@ const hang: RequestListener = () => {};
 const MEBIBYTE = 1_048_576;
 
 describe("limits of params", () => {
-  test("params over maxParamsLength are answered with 431, and the connection goes on", async (t) => {
+  test("params over maxParamsLength get 431, and the connection goes on", async (t) => {
     const { open } = await startServer(t, { maxParamsLength: 1000 }, hello);
     const link = await open();
     link.send(request(1, { params: [["HTTP_LONG", "x".repeat(1000)]] }));
@@ -32,7 +32,7 @@ describe("limits of params", () => {
     assert.equal(await code, "ERR_FCGI_LIMIT");
   });
 
-  test("header fields of maxHeaderSize are answered with 431, and the connection goes on", async (t) => {
+  test("header fields of maxHeaderSize get 431, and the connection goes on", async (t) => {
     const { open, server } = await startServer(t, { maxHeaderSize: 1000 }, hello);
     const link = await open();
     const codes: unknown[] = [];
@@ -49,7 +49,7 @@ describe("limits of params", () => {
     assert.equal((await link.response(1)).status, 200, "other variables are not counted");
   });
 
-  test("more pairs than maxParams are answered with 431", async (t) => {
+  test("more pairs than maxParams get 431", async (t) => {
     const { open } = await startServer(t, { maxParams: 20 }, hello);
     const link = await open();
     const params = Array.from({ length: 20 }, (_, index) => [`HTTP_X${index}`, "1"] as const);
@@ -90,7 +90,7 @@ describe("limits of requests", () => {
     assert.deepEqual(wire.readPairs(result!.content), [["FCGI_MPXS_CONNS", "0"]]);
   });
 
-  test("requests beyond maxRequests are answered with 503, and those after them are served", async (t) => {
+  test("requests beyond maxRequests get 503, and those after them are served", async (t) => {
     const { open } = await startServer(t, { maxRequests: 2 }, (req, res) => {
       if (req.url === "/go") res.end("hello");
     });
@@ -116,7 +116,7 @@ describe("limits of requests", () => {
     assert.equal((await link.response(7)).status, 503);
   });
 
-  test("maxRequestsPerSocket closes a connection once it is idle, and still answers what comes before", async (t) => {
+  test("maxRequestsPerSocket closes a connection once it is idle, and still responds to what comes before", async (t) => {
     const { open, server } = await startServer(t, { connectionsCheckingInterval: 20 }, hello);
     server.maxRequestsPerSocket = 2;
     const link = await open();
@@ -138,7 +138,7 @@ describe("limits of requests", () => {
   });
 });
 
-describe("limits of bodies and answers", () => {
+describe("limits of bodies and responses", () => {
   test("STDIN before the end of params is held up to maxBufferedStdin, then ERR_FCGI_LIMIT", async (t) => {
     const { open, server } = await startServer(t, { maxBufferedStdin: 1000 }, hello);
     const link = await open();
@@ -206,7 +206,7 @@ describe("floods leave memory bounded and others served", () => {
     assert.equal((await link.response(65_535)).protocolStatus, 2);
     other.send(request(1));
     assert.equal((await other.response(1)).status, 200);
-    assert.ok(memoryUsed() - before < 128 * MEBIBYTE, "the test keeps 65,435 answers itself");
+    assert.ok(memoryUsed() - before < 128 * MEBIBYTE, "the test keeps 65,435 responses itself");
   });
 });
 

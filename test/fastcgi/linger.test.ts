@@ -59,7 +59,7 @@ async function connect(t: TestContext, { server }: Started): Promise<{ link: Lin
 }
 
 /** Sends a request without FCGI_KEEP_CONN whose response is complete before its body is received. */
-async function answerEarly(
+async function sendForEarlyResponse(
   t: TestContext,
   started: Started,
   length: number,
@@ -73,7 +73,7 @@ async function answerEarly(
 
 test("single bytes do not keep a connection open after its last response", async (t) => {
   const started = await startServer(t, { ...OFTEN, lingerTimeout: 100 }, (_req, res) => void res.end());
-  const { link, socket } = await answerEarly(t, started, 1_000_000);
+  const { link, socket } = await sendForEarlyResponse(t, started, 1_000_000);
   let sent = 0;
   for await (const _ of setInterval(10)) {
     if (socket.destroyed) break;
@@ -89,7 +89,7 @@ test("a steady upload is drained to its end, although it takes longer than linge
     (_req, res) => void res.end("early"),
   );
   const [piece, count] = [Buffer.alloc(32_768), 40];
-  const { link, socket } = await answerEarly(t, started, piece.length * count);
+  const { link, socket } = await sendForEarlyResponse(t, started, piece.length * count);
   let sent = 0;
   for await (const _ of setInterval(5)) {
     assert.equal(socket.destroyed, false, `cut off after ${sent} pieces`);
@@ -167,7 +167,7 @@ test("a lingering connection begins no request", async (t) => {
     requests++;
     res.end();
   });
-  const { link, socket } = await answerEarly(t, started, 10);
+  const { link, socket } = await sendForEarlyResponse(t, started, 10);
   link.send(request(2));
   await once(socket, "close");
   assert.equal(requests, 1);

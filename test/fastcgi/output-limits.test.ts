@@ -28,14 +28,14 @@ const floods: readonly [name: string, type: number, make: (index: number) => Buf
     () => wire.record(wire.GET_VALUES, 0, wire.pair("FCGI_MPXS_CONNS", "")),
   ],
   [
-    "no params at all, which is answered with 400",
+    "no params at all, which gets 400",
     wire.END_REQUEST,
     (index) => {
       const id = (index % MAX_ID) + 1;
       return Buffer.concat([wire.begin(id, 1), wire.record(wire.PARAMS, id), wire.record(wire.STDIN, id)]);
     },
   ],
-  ["requests that are answered", wire.END_REQUEST, (index) => request((index % MAX_ID) + 1)],
+  ["requests that get a response", wire.END_REQUEST, (index) => request((index % MAX_ID) + 1)],
 ];
 
 /** A connection that accepts no output until `open()`. */
@@ -140,9 +140,9 @@ describe("req.socket.stderr", () => {
     assert.ok(stopped > 0 && stopped < 16 * MEBIBYTE, `${stopped} bytes were written`);
     assert.ok(calledBack < stopped / 65_536);
     link.resume();
-    const answer = await link.response(1, 30_000);
-    assert.equal(answer.stderr.length, total);
-    assert.equal(answer.text, "done");
+    const response = await link.response(1, 30_000);
+    assert.equal(response.stderr.length, total);
+    assert.equal(response.text, "done");
     assert.equal(calledBack, total / 65_536);
   });
 
@@ -159,9 +159,9 @@ describe("req.socket.stderr", () => {
     link.send(request(1));
     await new Promise(setImmediate);
     link.resume();
-    const answer = await link.response(1);
-    assert.equal(answer.stderr.split("\n").length, 1001);
-    assert.ok(answer.text.endsWith("end"));
+    const response = await link.response(1);
+    assert.equal(response.stderr.split("\n").length, 1001);
+    assert.ok(response.text.endsWith("end"));
   });
 
   test("calls back with an error when the request is over, which ends nothing", async (t) => {

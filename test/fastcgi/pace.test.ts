@@ -15,12 +15,12 @@ class UnevenConnection extends Duplex {
   readonly responses: Map<number, Buffer[]> = new Map();
   readonly #random: Random;
   readonly #parser: RecordParser = new RecordParser();
-  readonly #onAnswer: (id: number) => void;
+  readonly #onResponse: (id: number) => void;
 
-  constructor(random: Random, onAnswer: (id: number) => void) {
+  constructor(random: Random, onResponse: (id: number) => void) {
     super({ highWaterMark: random.pick([1, 16_384, 65_536, 1_048_576]) });
     this.#random = random;
-    this.#onAnswer = onAnswer;
+    this.#onResponse = onResponse;
     if (random.chance(0.5)) {
       this._writev = (chunks, callback) =>
         this.#take(Buffer.concat(chunks.map(({ chunk }) => chunk)), callback);
@@ -51,7 +51,7 @@ class UnevenConnection extends Duplex {
     }
     for (const { type, requestId, content } of records) {
       if (type === RecordType.STDOUT) this.responses.get(requestId)!.push(content);
-      if (type === RecordType.END_REQUEST) this.#onAnswer(requestId);
+      if (type === RecordType.END_REQUEST) this.#onResponse(requestId);
     }
   }
 }

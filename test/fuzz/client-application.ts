@@ -133,7 +133,7 @@ class HostileConnection {
 
   #receive({ type, id, content }: wire.Received): void {
     const request = this.#requests.get(id);
-    if (type === wire.GET_VALUES) this.#answerValues();
+    if (type === wire.GET_VALUES) this.#respondToValues();
     else if (type === wire.BEGIN_REQUEST) {
       const keepConn = (content[2]! & wire.KEEP_CONN) !== 0;
       this.#requests.set(id, { token: "", count: 0, keepConn, params: [], hasEnded: false });
@@ -143,7 +143,7 @@ class HostileConnection {
       const params = new Map(wire.readPairs(Buffer.concat(request.params)));
       request.token = params.get("TOKEN") ?? "";
       request.count = Number(params.get("COUNT"));
-      void this.#answer(id, request, this.#script.plan());
+      void this.#respond(id, request, this.#script.plan());
     } else if (type === wire.ABORT_REQUEST) void this.#onAbort(id, request);
   }
 
@@ -183,7 +183,7 @@ class HostileConnection {
     }
   }
 
-  #answerValues(): void {
+  #respondToValues(): void {
     const valid = wire.pairs([
       ["FCGI_MPXS_CONNS", this.#random.pick(["1", "1", "0"])],
       ["FCGI_MAX_REQS", this.#random.pick(["1", "5", "100"])],
@@ -212,7 +212,7 @@ class HostileConnection {
     else this.#write(response);
   }
 
-  async #answer(id: number, request: Received, plan: Plan): Promise<void> {
+  async #respond(id: number, request: Received, plan: Plan): Promise<void> {
     const random = this.#random;
     const { token, count } = request;
     const head = `Status: 200 OK\r\nX-Token: ${token}\r\n\r\n`;
@@ -287,7 +287,7 @@ class HostileConnection {
         break;
       }
     }
-    await this.#answerWhole(id, request, head + bodyOf(token, count));
+    await this.#respondWhole(id, request, head + bodyOf(token, count));
     if (plan === "end twice") this.#write(this.#end(id));
     if (plan !== "late") return;
     if (random.chance(0.5)) await turn();
@@ -297,7 +297,7 @@ class HostileConnection {
   }
 
   /** Sends a whole response, cut anywhere. */
-  async #answerWhole(id: number, request: Received, text: string): Promise<void> {
+  async #respondWhole(id: number, request: Received, text: string): Promise<void> {
     const random = this.#random;
     if (random.chance(0.3)) this.#write(wire.record(wire.STDERR, id, "a word aside"));
     let start = 0;

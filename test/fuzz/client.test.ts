@@ -9,7 +9,7 @@ test("the client settles everything with a hostile application, and mistakes no 
   assert.equal(inputs, 2000);
 });
 
-test("the gateway answers as node:http does, and keeps nothing", async () => {
+test("the gateway responds as node:http does, and keeps nothing", async () => {
   const { inputs, findings } = await fuzzGateway(1, 0, 2000, 60);
   assert.deepEqual(findings, []);
   assert.equal(inputs, 2000);

@@ -9,7 +9,7 @@ describe("a live server under fuzzed input", () => {
   before(() => fuzzer.start());
   after(() => fuzzer.stop());
 
-  test("answers only with records that may be there, and lives", async () => {
+  test("responds only with records that may be there, and lives", async () => {
     const report = await fuzzer.run(1, 0, 4000, 30);
     assert.deepEqual(report.findings, []);
     assert.equal(report.inputs, 4000);

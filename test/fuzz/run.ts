@@ -9,8 +9,8 @@
  *   npm run fuzz -- --target gateway             the gateway against node:http: 20,000 requests
  *
  * What is looked at: every byte of a response is a record that may be there, no connection has too much waiting, and
- * its messages close with it; after each 2,000 inputs the process lives and has printed nothing, a plain request is
- * answered, no connection, request or queued byte is left, and heap and Buffers are back where they were.
+ * its messages close with it; after each 2,000 inputs the process lives and has printed nothing, a plain request
+ * gets a response, no connection, request or queued byte is left, and heap and Buffers are back where they were.
  * A finding is kept as a file of regressions/, which live.test.ts plays from then on.
  */
 import { writeFileSync } from "node:fs";

@@ -37,9 +37,9 @@ async function makeDeadSocket(path: string): Promise<void> {
 }
 
 async function tell(child: ChildProcess, order: Order): Promise<Outcome> {
-  const answer = once(child, "message");
+  const reply = once(child, "message");
   child.send(order);
-  return (await answer)[0] as Outcome;
+  return (await reply)[0] as Outcome;
 }
 
 /** Runs a program under an umask, and gives what it prints. */

@@ -18,7 +18,7 @@ function run(program: string, env: Record<string, string> = {}, body = "", endsI
 
 const URLS = "(req, res) => res.end([req.url, req.baseUrl, req.originalUrl].join(' '))";
 
-test("answers one request, below the program's own path, and exits", async () => {
+test("responds to one request, below the program's own path, and exits", async () => {
   for (const call of [`serveCGI(${URLS})`, `serveFastCGI(${URLS})`, `serveFastCGI(${URLS}, {})`]) {
     const { stdout, code } = await run(`setInterval(() => {}, 1000); ${call};`);
     assert.match(stdout, /^Status: 200 OK\r\n/);
@@ -58,7 +58,7 @@ test("errors that nobody hears, and stderr, are in the web server's log", async 
   );
 });
 
-test("a request that no application can see is answered by clientError, or without a body", async () => {
+test("a request that no application can see gets the response of clientError, or one without a body", async () => {
   const method = { REQUEST_METHOD: "FOO" };
   assert.equal((await run(`serveCGI(${URLS})`, method)).stdout, "Status: 400 Bad Request\r\n\r\n");
   const heard = await run(

@@ -118,7 +118,7 @@ function check(response: ReceivedResponse, expectedHead: string, body: string): 
 for (const [faultName, fault, status, code] of faults) {
   describe(`${faultName}`, () => {
     for (const [name, listener, expectedHead, body] of listeners) {
-      test(`${name}: the request alone is answered`, async (t) => {
+      test(`${name}: responds to that request only`, async (t) => {
         const { server, open } = await startServer(t, options, (req, res) => {
           req.resume().on("end", () => res.end("hello"));
         });
@@ -215,7 +215,7 @@ test("a request that is given up while a listener takes its time gives its slot 
   assert.equal(link.records.filter(({ id, type }) => id === 1 && type === wire.STDOUT).length, 0);
 });
 
-test("a listener that throws: uncaughtException hears of it, and the request is answered all the same", async (t) => {
+test("a listener that throws: uncaughtException hears of it, and the request still gets a response", async (t) => {
   const child = fork(fileURLToPath(new URL("failing-application.ts", import.meta.url)), ["clientError"], {
     execArgv: ["--import", "tsx"],
   });
@@ -236,7 +236,7 @@ test("a listener that throws: uncaughtException hears of it, and the request is 
   assert.deepEqual((await state()).uncaught, new Array(4).fill(SECRET));
 });
 
-test("Fastify answers a request that it cannot see, and its neighbours on a multiplexed connection", async (t) => {
+test("Fastify responds to a request that it cannot see, and its neighbours on a multiplexed connection", async (t) => {
   const app = fastify({ serverFactory: (handler) => createServer(handler) });
   const countConnections = promisify((callback: (error: Error | null, count: number) => void) =>
     app.server.getConnections(callback),

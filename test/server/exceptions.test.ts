@@ -67,7 +67,7 @@ function app(this: EventEmitter, req: IncomingMessage, res: ServerResponse): unk
 
 for (const failure of failures.filter(({ isUncaught }) => !isUncaught)) {
   describe(`where ${failure.name} throws`, () => {
-    test("the request alone fails, its neighbours are answered, and requestError tells it", async (t) => {
+    test("the request alone fails, its neighbours get their responses, and requestError tells it", async (t) => {
       // Three slots: one that is not given back turns a later request away.
       const { server, open } = await startServer(t, { maxRequests: 3 }, app);
       const link = await open();
@@ -158,7 +158,7 @@ describe("a process with an uncaughtException handler", () => {
         await state();
         trigger(link, failure, keepConn);
         if (keepConn) await checkNeighbours(link);
-        // Nobody answers what failed unseen: the web server gives it up in the end.
+        // Nothing responds to what failed unseen: the web server gives it up in the end.
         if (failure.outcome === "none" && failure.trigger === undefined) {
           await settled((now) => now.uncaught.length > start.uncaught.length);
           link.send(wire.record(wire.ABORT_REQUEST, FAILING));

@@ -10,7 +10,7 @@ export const BODY = "abcdefgh";
 /** One way in which an application throws. */
 export interface Failure {
   readonly name: string;
-  /** Answers the request, and throws sooner or later. */
+  /** Responds to the request, and throws sooner or later. */
   readonly app: (req: IncomingMessage, res: ServerResponse) => unknown;
   /** The response: a status, `cut` after the head, or `none` where nobody can know that the application is done for. */
   readonly outcome: 200 | 500 | "cut" | "none";

@@ -48,7 +48,7 @@ const libraries: Record<string, (server: FastCGIServer) => Stop | Promise<Stop>>
   },
 };
 
-/** A server under a library, with an application that answers when it is told to. */
+/** A server under a library, with an application that responds when it is told to. */
 class Stage {
   readonly server: FastCGIServer;
   readonly open: () => Promise<Link>;

@@ -109,8 +109,8 @@ describe("an error that nobody hears", () => {
       ["HAProxy 3.0.5", "GET /: Error: broken on purpose\n    at nowhere\n"],
     ] as const) {
       link.send(request(1, { params: [["SERVER_SOFTWARE", software]] }));
-      const answer = await link.response(1);
-      assert.deepEqual([answer.status, answer.stderr], [500, expected]);
+      const response = await link.response(1);
+      assert.deepEqual([response.status, response.stderr], [500, expected]);
     }
   });
 
@@ -189,7 +189,7 @@ describe("what fails before the application has the request", () => {
     ["the IncomingMessage option", { IncomingMessage: BrokenMessage }],
     ["the ServerResponse option", { ServerResponse: BrokenResponse }],
   ] as const) {
-    test(`a class of ${name} that throws: 500 and requestError, and the neighbours are answered`, async (t) => {
+    test(`a class of ${name} that throws: 500 and requestError, and the neighbours get their responses`, async (t) => {
       const { open, errors } = await startFailing(
         t,
         { ...options, maxRequests: 2 } as unknown as FastCGIServerOptions,
@@ -199,8 +199,8 @@ describe("what fails before the application has the request", () => {
       for (let round = 0; round < 3; round++) {
         link.send(request(1), request(2));
         for (const id of [1, 2]) {
-          const answer = await link.response(id);
-          assert.deepEqual([answer.status, answer.text], [500, "Internal Server Error\n"]);
+          const response = await link.response(id);
+          assert.deepEqual([response.status, response.text], [500, "Internal Server Error\n"]);
         }
       }
       assert.deepEqual(errors, new Array(6).fill(["broken", true]));
@@ -228,8 +228,8 @@ describe("what fails before the application has the request", () => {
       return original.call(this, encoding, start, end);
     };
     link.send(request(2, { url: "/broken" }), wire.record(wire.STDIN, 1, "body"), request(3));
-    const answer = await link.response(2);
-    assert.deepEqual([answer.status, answer.text], [500, "Internal Server Error\n"]);
+    const response = await link.response(2);
+    assert.deepEqual([response.status, response.text], [500, "Internal Server Error\n"]);
     for (const id of [1, 3]) assert.equal((await link.response(id)).text, "hello");
     assert.deepEqual(errors, [["Invalid string length", true]]);
   });

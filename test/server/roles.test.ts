@@ -61,7 +61,7 @@ test("an Authorizer lets a request pass, with variables (6.3)", async (t) => {
   assert.equal(body, "");
 });
 
-test("an Authorizer denies a request, and its response goes to the browser", async (t) => {
+test("an Authorizer denies a request, and its response goes to the client", async (t) => {
   const { client } = await startServer(
     t,
     createServer({
@@ -145,7 +145,7 @@ test("a refused status is a TypeError that names it", async (t) => {
   );
 });
 
-test("an Authorizer that returns a body, fails or answers nothing lets nothing pass", async (t) => {
+test("an Authorizer that returns a body, fails or sends no response lets nothing pass", async (t) => {
   const functions = [
     async () => "denied",
     () => ({ allowed: false }),
@@ -161,7 +161,7 @@ test("an Authorizer that returns a body, fails or answers nothing lets nothing p
   }
 });
 
-test("an Authorizer answers a POST, whose body is not sent to it", async (t) => {
+test("an Authorizer responds to a POST, whose body is not sent to it", async (t) => {
   for (const length of [{ CONTENT_LENGTH: "5" }, {}]) {
     const { client } = await startServer(
       t,

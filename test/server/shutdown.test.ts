@@ -39,7 +39,7 @@ describe("server.close()", () => {
     assert.equal(await connections(server), 0);
   });
 
-  test("answers a request that is on its way already", async (t) => {
+  test("responds to a request that is on its way already", async (t) => {
     const { open, server } = await startServer(t, {}, (_req, res) => void res.end("hello"));
     const link = await open();
     link.send(request(1));
@@ -116,7 +116,7 @@ describe("signals: true", () => {
       child.kill(signal);
       await closing;
       const exited = once(child, "exit");
-      child.send("answer");
+      child.send("respond");
       assert.match((await link.response(1)).text, /begun, finished/);
       assert.deepEqual(await exited, [0, null]);
       link.destroy();

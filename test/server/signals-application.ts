@@ -1,4 +1,4 @@
-/** The application of shutdown.test.ts; argument: `signals` or `none`. It answers when it is told to over IPC. */
+/** The application of shutdown.test.ts; argument: `signals` or `none`. It responds when it is told to over IPC. */
 import type { ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { serveFastCGI } from "../../src/index.ts";

@@ -79,7 +79,7 @@ for (const [command, example, logs] of servers) {
       });
     }
 
-    test("an error that nobody hears is answered with 500 and in the error log of the web server", async () => {
+    test("an error that nobody hears gets 500 and is in the error log of the web server", async () => {
       await start(undefined, async (web) => {
         for (let round = 0; round < 5; round++) {
           const response = await fetch(`http://${web.host}:${web.port}/throw`);

@@ -28,6 +28,6 @@ describe("lighttpd", { skip: skipReason("lighttpd") }, () => {
   testOverload("lighttpd/app.conf");
   testMany("lighttpd/app.conf");
   testMany("lighttpd/unix-socket.conf");
-  // lighttpd answers 411 to an upload without a length over HTTP/2, as to a POST without one over HTTP/1.1.
+  // lighttpd responds with 411 to an upload without a length over HTTP/2, as to a POST without one over HTTP/1.1.
   testHTTP2("lighttpd/tls.conf", { withLength: true });
 });

@@ -56,7 +56,7 @@ class FirstPieces {
   /** Sends a request; resolves with its head when all is here. `onFirstPiece` hears that the first piece is. */
   async get(url: string, size: number, signal: AbortSignal, onFirstPiece?: () => void) {
     const sent = request({ host: "127.0.0.1", port: this.#port, path: url, agent: false, signal }).end();
-    const [answer] = (await once(sent, "response")) as [IncomingMessage];
+    const [response] = (await once(sent, "response")) as [IncomingMessage];
     let body = "";
     const check = () => {
       if (body.length !== size) return;
@@ -64,12 +64,12 @@ class FirstPieces {
       this.#waiting.get(url)?.();
     };
     check();
-    for await (const chunk of answer.setEncoding("latin1")) {
+    for await (const chunk of response.setEncoding("latin1")) {
       body += chunk;
       check();
     }
     assert.equal(body, "x".repeat(size) + SECOND_PIECE);
-    return answer;
+    return response;
   }
 
   /** Whether the first piece reaches the client before there is a second one. */

@@ -165,7 +165,7 @@ export function testRestart(example: ExampleName): void {
       await held;
       const closed = once(before, "close");
       before.close();
-      // Nobody listens now, but the open request is still answered.
+      // Nobody listens now, but the open request still gets its response.
       holder.emit("release");
       assert.equal((await slow).report().name, "before");
       await closed;
@@ -221,7 +221,7 @@ export function testFailover(example: ExampleName): void {
 
 /** Tests that an overloaded application says so in a way that this web server passes on. */
 export function testOverload(example: ExampleName): void {
-  test(`${example}: a request beyond maxRequests is answered with 503`, async () => {
+  test(`${example}: a request beyond maxRequests gets 503`, async () => {
     const holder = new Holder();
     const application = createServer({ maxRequests: 2 }, createApplication("busy", holder));
     const server = await startWebServer(example, { app: await listen(application, 0) });
@@ -247,7 +247,7 @@ export function testOverload(example: ExampleName): void {
 
 /** Tests that no request of very many fails: rare races at the end of a connection show in no other test. */
 export function testMany(example: ExampleName): void {
-  test(`${example}: 1000 requests one after another are answered`, async () => {
+  test(`${example}: 1000 requests one after another get responses`, async () => {
     const folder = createFolder();
     const socket = path.join(folder, "app.sock");
     const application = createServer((req, res) => {
@@ -272,7 +272,7 @@ export function testMany(example: ExampleName): void {
   });
 }
 
-/** Tests HTTP/2 from the browser: many requests at once, with and without bodies; by default none with a length. */
+/** Tests HTTP/2 from the client: many requests at once, with and without bodies; by default none with a length. */
 export function testHTTP2(example: ExampleName, { withLength = false }: { withLength?: boolean } = {}): void {
   test(`${example}: 40 requests at a time come over one connection of HTTP/2`, async () => {
     const application = createServer(createApplication("h2"));

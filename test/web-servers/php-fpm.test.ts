@@ -119,9 +119,9 @@ test("passes a form to PHP", async () => {
     method: "POST",
     body: new URLSearchParams({ name: "Ü & ü" }),
   });
-  const answer = (await res.json()) as { post: unknown; body: number };
-  assert.deepEqual(answer.post, { name: "Ü & ü" });
-  assert.equal(answer.body, 22);
+  const reply = (await res.json()) as { post: unknown; body: number };
+  assert.deepEqual(reply.post, { name: "Ü & ü" });
+  assert.equal(reply.body, 22);
 });
 
 test("passes a file upload to PHP", async () => {
@@ -135,19 +135,19 @@ test("passes a file upload to PHP", async () => {
 
 test("runs the index of a folder, and a front controller", async () => {
   assert.equal(await (await fetch(`${base}/`)).text(), "index");
-  const answer = (await (await fetch(`${base}/front/any/path`)).json()) as Record<string, unknown>;
-  assert.equal(answer.script, "/front/app.php");
-  assert.equal(answer.pathInfo, "/any/path");
+  const reply = (await (await fetch(`${base}/front/any/path`)).json()) as Record<string, unknown>;
+  assert.equal(reply.script, "/front/app.php");
+  assert.equal(reply.pathInfo, "/any/path");
 });
 
 test("runs scripts below a mount of Express", async () => {
-  const answer = (await (await fetch(`${base}/mount/app.php/x`)).json()) as Record<string, unknown>;
-  assert.equal(answer.script, "/mount/app.php");
-  assert.equal(answer.pathInfo, "/x");
-  assert.equal(answer.uri, "/mount/app.php/x");
+  const reply = (await (await fetch(`${base}/mount/app.php/x`)).json()) as Record<string, unknown>;
+  assert.equal(reply.script, "/mount/app.php");
+  assert.equal(reply.pathInfo, "/x");
+  assert.equal(reply.uri, "/mount/app.php/x");
 });
 
-test("passes PHP's own answers on: a redirect, a missing script, an error", async () => {
+test("passes PHP's own responses on: a redirect, a missing script, an error", async () => {
   const redirect = await fetch(`${base}/redirect.php`, { redirect: "manual" });
   assert.equal(redirect.status, 302);
   assert.equal(redirect.headers.get("location"), "/app.php/after");
@@ -155,7 +155,7 @@ test("passes PHP's own answers on: a redirect, a missing script, an error", asyn
   assert.equal((await fetch(`${base}/broken.php`)).status, 500);
 });
 
-test("answers HEAD without a body", async () => {
+test("responds to HEAD without a body", async () => {
   const res = await fetch(`${base}/app.php`, { method: "HEAD" });
   assert.equal(res.status, 200);
   assert.equal(await res.text(), "");
@@ -166,8 +166,8 @@ test("streams 50 MB out of PHP", async () => {
   assert.equal((await res.arrayBuffer()).byteLength, 50_000_000);
 });
 
-test("frees the worker when the browser goes", async () => {
-  // More such requests than workers: unless each is aborted, nobody answers the last request.
+test("frees the worker when the client disconnects", async () => {
+  // More such requests than workers: unless each is aborted, nothing responds to the last request.
   for (let n = 0; n < 5; n++) {
     const controller = new AbortController();
     const res = await fetch(`${base}/slow.php`, { signal: controller.signal });
@@ -198,14 +198,14 @@ test("runs PHP behind an HTTP/2 server: GET, HEAD, POST with and without a lengt
       { endStream: body === undefined },
     );
     if (body !== undefined) stream.end(body);
-    const [answer] = await once(stream, "response");
-    return { status: answer[":status"], cookies: answer["set-cookie"], body: await text(stream) };
+    const [head] = await once(stream, "response");
+    return { status: head[":status"], cookies: head["set-cookie"], body: await text(stream) };
   };
   const get = await send({ cookie: ["c=d", "e=f"] });
   assert.equal(get.status, 200);
   assert.deepEqual(get.cookies, ["a=1", "b=2"]);
-  const answer = JSON.parse(get.body);
-  assert.deepEqual([answer.method, answer.get, answer.cookie], ["GET", { q: "1" }, { c: "d", e: "f" }]);
+  const reply = JSON.parse(get.body);
+  assert.deepEqual([reply.method, reply.get, reply.cookie], ["GET", { q: "1" }, { c: "d", e: "f" }]);
   assert.deepEqual(await send({ ":method": "HEAD" }), { status: 200, cookies: ["a=1", "b=2"], body: "" });
   const form = { ":method": "POST", "content-type": "application/x-www-form-urlencoded" };
   for (const headers of [form, { ...form, "content-length": "5" }]) {

@@ -77,7 +77,7 @@ test("two backends restarted one by one behind nginx: 0 failed of 20,000 request
 
   const agent = new Agent({ keepAlive: true, maxSockets: LANES });
   const failures: string[] = [];
-  const answeredBy = new Map<string, number>();
+  const respondedBy = new Map<string, number>();
   let sent = 0;
   let isRestarting = true;
   const ask = (index: number): Promise<void> =>
@@ -92,7 +92,7 @@ test("two backends restarted one by one behind nginx: 0 failed of 20,000 request
         });
         res.on("end", () => {
           const [name = ""] = text.split(" ");
-          answeredBy.set(name, (answeredBy.get(name) ?? 0) + 1);
+          respondedBy.set(name, (respondedBy.get(name) ?? 0) + 1);
           if (res.statusCode !== 200 || text !== `${name} /${index}`)
             failures.push(`${method} ${res.statusCode}: ${text.slice(0, 60)}`);
           resolve();
@@ -126,7 +126,7 @@ test("two backends restarted one by one behind nginx: 0 failed of 20,000 request
   const log = join(folder, "error.log");
   const reasons = existsSync(log) ? readFileSync(log, "utf8").split("\n").slice(-5).join("\n") : "";
   t.diagnostic(
-    `${failures.length} failed of ${sent} requests, ${restarts} restarts, ${JSON.stringify([...answeredBy])}`,
+    `${failures.length} failed of ${sent} requests, ${restarts} restarts, ${JSON.stringify([...respondedBy])}`,
   );
   assert.deepEqual(failures.slice(0, 5), [], reasons);
   assert.ok(sent >= REQUESTS && restarts >= 2);
